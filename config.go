@@ -1,0 +1,145 @@
+package redisconn
+
+import "time"
+
+// Config says everything about a connection to Redis that is data. A zero field
+// means the documented default, so a literal with only an address is complete;
+// what can be switched off has a switch of its own name. Config is compared,
+// copied and printed freely: secrets in it mask themselves.
+//
+// Get one from [FromEnv], [ParseURL] or a [Builder], which report every mistake
+// at once and remember where each value came from, or write the literal by hand.
+// Collaborators such as loggers and dialers are no data: see [Option].
+type Config struct {
+	Mode       Mode             // what kind of deployment the addresses lead to; default ModeAuto
+	Connection ConnectionConfig // where to connect and as whom
+	TLS        TLSConfig        // how the link is encrypted and verified
+	Timeouts   TimeoutConfig    // how long each thing may take
+	Pool       PoolConfig       // how many connections, and for how long
+	Retry      RetryConfig      // what may be sent again, when, and how often
+	WhenDown   WhenDown         // what a command does while Redis is down; default WhenDownWait
+	Health     HealthConfig     // how health is sampled and judged
+}
+
+// ConnectionConfig is where to connect and as whom.
+type ConnectionConfig struct {
+	// Addrs are the servers' addresses: host:port, [IPv6]:port, a bare host
+	// (port 6379 is meant), or the absolute path of a unix socket. A standalone
+	// server has exactly one. Default: localhost:6379.
+	Addrs []string
+
+	// Username is the ACL user. Empty means Redis's user "default".
+	Username string
+
+	// Password authenticates Username. Empty means no AUTH is sent, unless
+	// PasswordFile is set. See https://redis.io/docs/latest/commands/auth/.
+	Password Secret
+
+	// PasswordFile is the path of a file that holds the password, as Kubernetes
+	// and Docker mount secrets. One trailing newline is not part of the password.
+	// It contradicts Password.
+	PasswordFile string
+
+	// DB is the number of the logical database, 0 to 16383; default 0.
+	DB int
+
+	// ClientName names every connection in CLIENT LIST; default none.
+	ClientName string
+
+	// Protocol is the RESP version, 2 or 3; default 3.
+	Protocol int
+
+	// Compat asks for nothing beyond what a minimal server or proxy understands:
+	// RESP 2, no CLIENT SETINFO, no CLIENT MAINT_NOTIFICATIONS. For KeyDB, old
+	// Redis, some proxies and tight ACLs.
+	Compat bool
+}
+
+// TLSConfig is how the link is encrypted and verified. Asking for TLS means TLS or an error, never plaintext.
+type TLSConfig struct {
+	Enabled            bool   // use TLS; the schemes rediss and valkeys set it
+	CAFile             string // PEM bundle that signs the server; default the system's roots
+	CertFile           string // PEM certificate of this client (mutual TLS); needs KeyFile
+	KeyFile            string // PEM private key of this client; needs CertFile
+	ServerName         string // name the server's certificate must carry; default the host of the address
+	MinVersion         string // "1.2" or "1.3"; default "1.2"
+	InsecureSkipVerify bool   // accept any certificate: anyone on the path can read and change everything
+}
+
+// TimeoutConfig is how long each thing may take.
+type TimeoutConfig struct {
+	Connect   time.Duration // all attempts of Connect together; default 15s
+	Dial      time.Duration // one attempt to open a connection: TCP, TLS and handshake; default 2s
+	Operation time.Duration // a command whose context has no deadline, retries included; default 3s
+	Read      time.Duration // waiting for one reply; default Operation
+	Write     time.Duration // handing one command to the kernel; default Operation
+	Shutdown  time.Duration // how long Close lets commands in flight finish; default 10s
+}
+
+// PoolConfig is how many connections there are, and for how long.
+type PoolConfig struct {
+	Size           int           // the most connections commands may hold at once; default 10 per CPU, at least 20
+	MinIdle        int           // connections kept open in advance; default 0
+	MaxIdle        int           // idle connections above which one that is returned is closed; default Size
+	Wait           time.Duration // how long a command waits for a free connection; default Operation
+	IdleTimeout    time.Duration // an idle connection older than this is replaced before use; default 5m
+	MaxLifetime    time.Duration // a connection older than this is replaced; default none
+	LifetimeJitter time.Duration // spreads MaxLifetime by up to this much either way; default a tenth of MaxLifetime
+}
+
+// RetryConfig is what may be sent again, when, and how often.
+type RetryConfig struct {
+	// Effect is the strongest effect that is sent again when nobody knows whether
+	// the first attempt was applied. Failures that prove a command was not applied
+	// are retried whatever its effect. Default EffectIdempotent.
+	Effect Effect
+
+	MinBackoff time.Duration // before the second attempt, at most this; doubled each time; default 10ms
+	MaxBackoff time.Duration // the most any pause grows to; default 500ms
+
+	// Budget bounds the extra load that retries put on Redis, in percent of the
+	// commands sent; default 20.
+	Budget int
+}
+
+// HealthConfig is how health is sampled and judged.
+type HealthConfig struct {
+	Interval     time.Duration // between samples; default 1s
+	Timeout      time.Duration // of one PING; default 500ms
+	WarnLatency  time.Duration // p99 of the samples above which health warns; default 50ms
+	FailAfter    int           // consecutive failures until Redis counts as down; default 3
+	RecoverAfter int           // consecutive successes until it counts as up again; default 2
+}
+
+// Mode is the kind of deployment the addresses lead to.
+type Mode string
+
+// The modes. Sentinel and cluster have their place here and are not accepted yet.
+const (
+	ModeAuto       Mode = "auto"       // by the shape of the configuration; the default
+	ModeStandalone Mode = "standalone" // one server
+	ModeEmbedded   Mode = "embedded"   // in this process, for development and tests; needs package embedded
+)
+
+// WhenDown is what a command does while Redis is known to be down.
+type WhenDown string
+
+// What a command may do while Redis is down.
+const (
+	WhenDownWait     WhenDown = "wait"      // wait inside its own time budget; the default
+	WhenDownFailFast WhenDown = "fail-fast" // fail at once with ErrDown
+)
+
+// Effect orders commands by what applying one twice would do. It is decided by
+// a command's name and arguments: SET is idempotent, SET NX conditional.
+type Effect string
+
+// The effects, from the one that is safest to repeat to the one that is least.
+const (
+	EffectNever        Effect = "never"        // as a setting: repeat nothing whose outcome is unknown
+	EffectRead         Effect = "read"         // changes nothing: GET, PING
+	EffectIdempotent   Effect = "idempotent"   // the same state after one time or two: SET, DEL, HSET
+	EffectConditional  Effect = "conditional"  // the second time sees what the first did: SETNX, GETDEL
+	EffectAccumulating Effect = "accumulating" // each time adds: INCR, LPUSH
+	EffectUnknown      Effect = "unknown"      // may do anything: EVAL, module commands
+)
