@@ -1,0 +1,69 @@
+package redisconn
+
+import (
+	"cmp"
+	"runtime"
+	"time"
+)
+
+// DefaultConfig returns what a zero Config means, written out. It is for reading
+// and printing: an override belongs on a zero Config, where fields that follow
+// another one (Timeouts.Read follows Timeouts.Operation) still follow it.
+func DefaultConfig() Config { return Config{}.withDefaults() }
+
+// withDefaults returns c with every zero field resolved. Every default of this
+// package is here and nowhere else; the driver's own change between its minor
+// releases and are never relied on.
+func (c Config) withDefaults() Config {
+	c = c.Clone()
+
+	c.Mode = cmp.Or(c.Mode, ModeAuto)
+	c.WhenDown = cmp.Or(c.WhenDown, WhenDownWait)
+
+	conn := &c.Connection
+	if len(conn.Addrs) == 0 && c.Mode != ModeEmbedded {
+		conn.Addrs = []string{defaultHost}
+	}
+	for i, addr := range conn.Addrs {
+		conn.Addrs[i] = normalizeAddress(addr)
+	}
+	if conn.Compat {
+		conn.Protocol = cmp.Or(conn.Protocol, 2)
+	}
+	conn.Protocol = cmp.Or(conn.Protocol, 3)
+
+	c.TLS.MinVersion = cmp.Or(c.TLS.MinVersion, "1.2")
+
+	t := &c.Timeouts
+	t.Connect = cmp.Or(t.Connect, 15*time.Second)
+	t.Dial = cmp.Or(t.Dial, 2*time.Second)
+	t.Operation = cmp.Or(t.Operation, 3*time.Second)
+	t.Read = cmp.Or(t.Read, t.Operation)
+	t.Write = cmp.Or(t.Write, t.Operation)
+	t.Shutdown = cmp.Or(t.Shutdown, 10*time.Second)
+
+	p := &c.Pool
+	p.Size = cmp.Or(p.Size, defaultPoolSize(runtime.GOMAXPROCS(0)))
+	p.MaxIdle = cmp.Or(p.MaxIdle, p.Size)
+	p.Wait = cmp.Or(p.Wait, t.Operation)
+	p.IdleTimeout = cmp.Or(p.IdleTimeout, 5*time.Minute)
+	p.LifetimeJitter = cmp.Or(p.LifetimeJitter, p.MaxLifetime/10)
+
+	r := &c.Retry
+	r.Effect = cmp.Or(r.Effect, EffectIdempotent)
+	r.MinBackoff = cmp.Or(r.MinBackoff, 10*time.Millisecond)
+	r.MaxBackoff = cmp.Or(r.MaxBackoff, 500*time.Millisecond)
+	r.Budget = cmp.Or(r.Budget, 20)
+
+	h := &c.Health
+	h.Interval = cmp.Or(h.Interval, time.Second)
+	h.Timeout = cmp.Or(h.Timeout, 500*time.Millisecond)
+	h.WarnLatency = cmp.Or(h.WarnLatency, 50*time.Millisecond)
+	h.FailAfter = cmp.Or(h.FailAfter, 3)
+	h.RecoverAfter = cmp.Or(h.RecoverAfter, 2)
+	return c
+}
+
+// defaultPoolSize follows the processors, because they bound how many commands
+// can be prepared at once; the floor is for containers given a fraction of one.
+func defaultPoolSize(processors int) int { return max(20, 10*processors) }

@@ -1,0 +1,234 @@
+package redisconn
+
+// Field describes one field of [Config] to whoever reads it from text, prints it
+// or documents it.
+type Field struct {
+	Path    string    `json:"path"`              // in dots: pool.size is Config.Pool.Size
+	Env     string    `json:"env"`               // variable under the prefix REDIS_
+	URLKey  string    `json:"url_key"`           // query key in a URL
+	Kind    FieldKind `json:"kind"`              // what a value is
+	Choices []string  `json:"choices,omitempty"` // every value a FieldChoice takes
+	Range   string    `json:"range,omitempty"`   // smallest and largest value of a number or duration, as in 1ms to 1h
+	Secret  bool      `json:"secret,omitempty"`  // masked wherever it is shown
+	Default string    `json:"default"`           // what holds when it is not set, in words where it follows something else
+	Doc     string    `json:"doc"`               // what it means, as a phrase
+}
+
+// FieldKind is what the text of a field's value is.
+type FieldKind string
+
+// The kinds of fields.
+const (
+	FieldText     FieldKind = "text"
+	FieldNumber   FieldKind = "number"   // a whole number
+	FieldSwitch   FieldKind = "switch"   // true, false, 1, 0, yes, no, on or off
+	FieldDuration FieldKind = "duration" // Go's syntax, unit included: 250ms, 1m30s
+	FieldList     FieldKind = "list"     // separated by commas
+	FieldChoice   FieldKind = "choice"   // one of Choices
+)
+
+// Fields returns every field of [Config], in Config's own order. The same table
+// reads the environment and URLs, explains configurations and writes
+// docs/environment.md; build command-line flags from it with [Builder.Set].
+func Fields() []Field {
+	full := DefaultConfig()
+	fields := make([]Field, len(configFields))
+	for i, f := range configFields {
+		fields[i] = Field{
+			Path:    f.path,
+			Env:     defaultEnvPrefix + f.env,
+			URLKey:  f.urlKey(),
+			Kind:    f.kind(),
+			Choices: append([]string(nil), f.choices...),
+			Secret:  f.isSecret(),
+			Default: f.unset,
+			Doc:     f.doc,
+		}
+		for _, b := range configBounds {
+			if b.path == f.path {
+				fields[i].Range = b.limit(f, b.least) + " to " + b.limit(f, b.most)
+			}
+		}
+		if f.unset == "" {
+			fields[i].Default = f.text(&full)
+		}
+	}
+	return fields
+}
+
+// field is a row of the table behind [Fields].
+type field struct {
+	path    string            // as in Field
+	env     string            // suffix of its variable; its URL key is the same in lower case
+	at      func(*Config) any // pointer to the value, from which everything about its type follows
+	choices []string          // as in Field
+	unset   string            // Field.Default in words, where the default is empty or follows something else
+	zero    string            // for numbers and durations whose zero stands for a default: what to write instead of 0
+	doc     string            // as in Field
+}
+
+// What to write instead of 0, where it is the same for several fields.
+const (
+	notForever   = "nothing waits for ever: the longest is 1h"
+	onceIsLeast  = "the smallest is 1"
+	soonestIs1ms = "the smallest is 1ms"
+)
+
+// configFields has one row for every leaf of Config; a reflection test holds it to that.
+var configFields = []field{
+	{path: "mode", env: "MODE", at: func(c *Config) any { return &c.Mode },
+		choices: []string{string(ModeAuto), string(ModeStandalone), string(ModeEmbedded)},
+		doc:     "kind of deployment the addresses lead to; auto judges by the rest of the configuration"},
+
+	{path: "connection.addrs", env: "ADDRS", at: func(c *Config) any { return &c.Connection.Addrs },
+		doc: "servers: host:port, [IPv6]:port, host (port 6379 is meant), or the absolute path of a unix socket"},
+	{path: "connection.username", env: "USERNAME", at: func(c *Config) any { return &c.Connection.Username },
+		unset: "Redis's user default",
+		doc:   "ACL user"},
+	{path: "connection.password", env: "PASSWORD", at: func(c *Config) any { return &c.Connection.Password },
+		unset: "none",
+		doc:   "password of the user"},
+	{path: "connection.password_file", env: "PASSWORD_FILE", at: func(c *Config) any { return &c.Connection.PasswordFile },
+		unset: "none",
+		doc:   "file that holds the password; one newline at its end is not part of it"},
+	{path: "connection.db", env: "DB", at: func(c *Config) any { return &c.Connection.DB },
+		doc: "number of the logical database"},
+	{path: "connection.client_name", env: "CLIENT_NAME", at: func(c *Config) any { return &c.Connection.ClientName },
+		unset: "none",
+		doc:   "name of every connection in CLIENT LIST"},
+	{path: "connection.protocol", env: "PROTOCOL", at: func(c *Config) any { return &c.Connection.Protocol },
+		choices: []string{"2", "3"},
+		unset:   "3, with compat 2",
+		zero:    "the versions are 2 and 3",
+		doc:     "version of the RESP protocol"},
+	{path: "connection.compat", env: "COMPAT", at: func(c *Config) any { return &c.Connection.Compat },
+		doc: "ask for nothing beyond what a minimal server or proxy understands"},
+
+	{path: "tls.enabled", env: "TLS", at: func(c *Config) any { return &c.TLS.Enabled },
+		doc: "encrypt and verify; in a URL the schemes rediss and valkeys say so"},
+	{path: "tls.ca_file", env: "TLS_CA_FILE", at: func(c *Config) any { return &c.TLS.CAFile },
+		unset: "the system's roots",
+		doc:   "PEM file of the authorities that sign the server's certificate"},
+	{path: "tls.cert_file", env: "TLS_CERT_FILE", at: func(c *Config) any { return &c.TLS.CertFile },
+		unset: "none",
+		doc:   "PEM file of this client's certificate; needs the key file"},
+	{path: "tls.key_file", env: "TLS_KEY_FILE", at: func(c *Config) any { return &c.TLS.KeyFile },
+		unset: "none",
+		doc:   "PEM file of this client's private key; needs the certificate file"},
+	{path: "tls.server_name", env: "TLS_SERVER_NAME", at: func(c *Config) any { return &c.TLS.ServerName },
+		unset: "the address's host",
+		doc:   "name that the server's certificate must carry"},
+	{path: "tls.min_version", env: "TLS_MIN_VERSION", at: func(c *Config) any { return &c.TLS.MinVersion },
+		choices: []string{"1.2", "1.3"},
+		doc:     "oldest TLS version accepted"},
+	{path: "tls.insecure_skip_verify", env: "TLS_INSECURE_SKIP_VERIFY", at: func(c *Config) any { return &c.TLS.InsecureSkipVerify },
+		doc: "accept any certificate: anyone on the path can read and change everything"},
+
+	{path: "timeouts.connect", env: "CONNECT_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Connect },
+		zero: notForever,
+		doc:  "all attempts of Connect together"},
+	{path: "timeouts.dial", env: "DIAL_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Dial },
+		zero: notForever,
+		doc:  "one attempt to open a connection: TCP, TLS and handshake"},
+	{path: "timeouts.operation", env: "OPERATION_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Operation },
+		zero: notForever,
+		doc:  "a command whose context has no deadline, retries included"},
+	{path: "timeouts.read", env: "READ_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Read },
+		unset: "the operation timeout",
+		zero:  notForever,
+		doc:   "waiting for one reply"},
+	{path: "timeouts.write", env: "WRITE_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Write },
+		unset: "the operation timeout",
+		zero:  notForever,
+		doc:   "handing one command to the kernel"},
+	{path: "timeouts.shutdown", env: "SHUTDOWN_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Shutdown },
+		zero: notForever,
+		doc:  "how long Close lets commands in flight finish"},
+
+	{path: "pool.size", env: "POOL_SIZE", at: func(c *Config) any { return &c.Pool.Size },
+		unset: "10 per CPU, at least 20",
+		zero:  "there is no unlimited pool",
+		doc:   "most connections that commands may hold at once"},
+	{path: "pool.min_idle", env: "POOL_MIN_IDLE", at: func(c *Config) any { return &c.Pool.MinIdle },
+		doc: "connections kept open in advance"},
+	{path: "pool.max_idle", env: "POOL_MAX_IDLE", at: func(c *Config) any { return &c.Pool.MaxIdle },
+		unset: "the pool's size",
+		zero:  onceIsLeast,
+		doc:   "idle connections above which one that is returned is closed"},
+	{path: "pool.wait", env: "POOL_WAIT", at: func(c *Config) any { return &c.Pool.Wait },
+		unset: "the operation timeout",
+		zero:  "to hardly wait write 1ms",
+		doc:   "how long a command waits for a free connection"},
+	{path: "pool.idle_timeout", env: "POOL_IDLE_TIMEOUT", at: func(c *Config) any { return &c.Pool.IdleTimeout },
+		zero: "to keep idle connections for long write up to 24h",
+		doc:  "an idle connection older than this is replaced before use"},
+	{path: "pool.max_lifetime", env: "POOL_MAX_LIFETIME", at: func(c *Config) any { return &c.Pool.MaxLifetime },
+		unset: "none",
+		doc:   "a connection older than this is replaced"},
+	{path: "pool.lifetime_jitter", env: "POOL_LIFETIME_JITTER", at: func(c *Config) any { return &c.Pool.LifetimeJitter },
+		unset: "a tenth of max_lifetime",
+		zero:  soonestIs1ms,
+		doc:   "spreads max_lifetime by up to this much either way"},
+
+	{path: "retry.effect", env: "RETRY_EFFECT", at: func(c *Config) any { return &c.Retry.Effect },
+		choices: []string{
+			string(EffectNever), string(EffectRead), string(EffectIdempotent),
+			string(EffectConditional), string(EffectAccumulating), string(EffectUnknown),
+		},
+		doc: "strongest effect that is sent again when nobody knows whether the first attempt was applied"},
+	{path: "retry.min_backoff", env: "RETRY_MIN_BACKOFF", at: func(c *Config) any { return &c.Retry.MinBackoff },
+		zero: soonestIs1ms,
+		doc:  "longest pause before the second attempt; doubled each time"},
+	{path: "retry.max_backoff", env: "RETRY_MAX_BACKOFF", at: func(c *Config) any { return &c.Retry.MaxBackoff },
+		zero: soonestIs1ms,
+		doc:  "the most any pause grows to"},
+	{path: "retry.budget", env: "RETRY_BUDGET", at: func(c *Config) any { return &c.Retry.Budget },
+		zero: "to repeat nothing whose outcome is unknown set retry.effect to never",
+		doc:  "extra load that retries may put on Redis, in percent of the commands sent"},
+
+	{path: "when_down", env: "WHEN_DOWN", at: func(c *Config) any { return &c.WhenDown },
+		choices: []string{string(WhenDownWait), string(WhenDownFailFast)},
+		doc:     "what a command does while Redis is down: wait inside its own time budget, or fail at once"},
+
+	{path: "health.interval", env: "HEALTH_INTERVAL", at: func(c *Config) any { return &c.Health.Interval },
+		zero: "to sample rarely write up to 1h",
+		doc:  "time between samples"},
+	{path: "health.timeout", env: "HEALTH_TIMEOUT", at: func(c *Config) any { return &c.Health.Timeout },
+		zero: notForever,
+		doc:  "how long one PING may take"},
+	{path: "health.warn_latency", env: "HEALTH_WARN_LATENCY", at: func(c *Config) any { return &c.Health.WarnLatency },
+		zero: "to hardly ever warn write up to 1h",
+		doc:  "p99 of the samples above which health warns"},
+	{path: "health.fail_after", env: "HEALTH_FAIL_AFTER", at: func(c *Config) any { return &c.Health.FailAfter },
+		zero: onceIsLeast,
+		doc:  "consecutive failures until Redis counts as down"},
+	{path: "health.recover_after", env: "HEALTH_RECOVER_AFTER", at: func(c *Config) any { return &c.Health.RecoverAfter },
+		zero: onceIsLeast,
+		doc:  "consecutive successes until it counts as up again"},
+}
+
+// envOnly are the variables that stand for no single field.
+var envOnly = []struct{ env, doc string }{
+	{"URL", "all of it in one URL: redis://user:password@host:6379/0?pool_size=50"},
+	{"HOST", "host of the one server; the port comes from REDIS_PORT, or stays what it was"},
+	{"PORT", "port of the one server; the host comes from REDIS_HOST, or stays what it was"},
+}
+
+// fieldAt finds a field by its path.
+func fieldAt(path string) (field, bool) {
+	for _, f := range configFields {
+		if f.path == path {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+// names returns what pick takes from every field, for suggestions.
+func names(pick func(field) string) []string {
+	all := make([]string, len(configFields))
+	for i, f := range configFields {
+		all[i] = pick(f)
+	}
+	return all
+}
