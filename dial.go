@@ -1,0 +1,122 @@
+package redisconn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"time"
+)
+
+// DialFunc opens a byte stream to an address; network is "tcp" or "unix". TLS
+// comes on top of what it returns. It must honour ctx.
+type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// keepAlive finds a peer that is gone without a word in about 45 seconds.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3}
+
+// dialer opens the connections of one generation: TCP or a unix socket, TLS on
+// top where it was asked for, then a link.
+type dialer struct {
+	open    DialFunc        // the stream below; net.Dialer's unless the program brought its own
+	own     bool            // open is the program's own: names are its business
+	network string          // "tcp" or "unix"
+	addr    string          // host:port or path
+	tls     *tls.Config     // nil: plaintext
+	timeout time.Duration   // for one attempt
+	life    context.Context // ends with the generation, and every attempt with it
+	end     context.CancelFunc
+}
+
+// networkOf tells a unix socket's path from a TCP address.
+func networkOf(addr string) string {
+	if strings.HasPrefix(addr, "/") {
+		return "unix"
+	}
+	return "tcp"
+}
+
+// dial opens one connection and reports each stage on the way.
+func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.timeout, context.DeadlineExceeded)
+	defer cancel()
+	// The driver's pool dials on a context of its own that outlives its Close.
+	defer context.AfterFunc(d.life, cancel)()
+
+	if host, _, err := net.SplitHostPort(d.addr); err == nil && d.network == "tcp" && !d.own && net.ParseIP(host) == nil {
+		began := time.Now()
+		addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+		if err != nil {
+			return nil, report.failed(StageResolve, &linkError{phase: phaseDial, err: err})
+		}
+		report.passed(StageResolve, began, host+" resolves to "+strings.Join(addrs, ", "))
+	}
+
+	began := time.Now()
+	conn, err := d.open(ctx, d.network, d.addr)
+	if err != nil {
+		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
+	}
+	report.passed(StageDial, began, d.network+" connection to "+d.addr)
+	if d.tls == nil {
+		return newLink(conn), nil
+	}
+
+	began = time.Now()
+	secure, err := d.handshake(ctx, conn)
+	if err != nil {
+		_ = conn.Close() // the handshake's error is the one that matters
+		return nil, report.failed(StageTLS, &linkError{phase: phaseDial, err: err})
+	}
+	state := secure.ConnectionState()
+	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with a verified certificate for "+certificateName(state))
+	return newLink(secure), nil
+}
+
+// handshake puts TLS on conn. A peer that speaks plaintext leaves a TLS
+// handshake unanswered, so after a short silence it is asked in plaintext, on
+// another connection and without a secret, what it is.
+func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		select {
+		case <-ctx.Done():
+		case <-time.After(mismatchPatience):
+			if d.speaksPlain(ctx) {
+				cancel(&mismatchError{wanted: "TLS", found: "plaintext Redis", fix: "use redis:// (tls.enabled=false) or the server's TLS port"})
+			}
+		}
+	}()
+	secure := tls.Client(conn, d.tls)
+	err := secure.HandshakeContext(ctx)
+	cause := context.Cause(ctx)
+	cancel(nil)
+	<-asked
+	if err == nil {
+		return secure, nil
+	}
+	var mismatch *mismatchError
+	if errors.As(cause, &mismatch) {
+		return nil, mismatch
+	}
+	return nil, err
+}
+
+// certificateName is whom the peer's certificate was issued to.
+func certificateName(state tls.ConnectionState) string {
+	if len(state.PeerCertificates) == 0 {
+		return "nobody"
+	}
+	leaf := state.PeerCertificates[0]
+	switch {
+	case len(leaf.DNSNames) > 0:
+		return leaf.DNSNames[0]
+	case len(leaf.IPAddresses) > 0:
+		return leaf.IPAddresses[0].String()
+	}
+	return leaf.Subject.String()
+}

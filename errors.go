@@ -1,0 +1,152 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// States that an error may stand for; test with errors.Is. The facts are in
+// [*CommandError] and [*ConnectError], the kind of failure in [ClassOf].
+var (
+	// ErrDraining: the client is shutting down and took no new work. Nothing was sent.
+	ErrDraining = errors.New("redisconn: client is draining")
+	// ErrClosed: the client is closed. Nothing was sent, unless ErrMaybeApplied is there too.
+	ErrClosed = errors.New("redisconn: client is closed")
+	// ErrDown: Redis is known to be down, or the client was never connected. Nothing was sent.
+	ErrDown = errors.New("redisconn: redis is down")
+	// ErrMaybeApplied: the command was sent and no reply came back, so it may
+	// have been executed. Look before sending it again.
+	ErrMaybeApplied = errors.New("redisconn: command may have been applied")
+)
+
+// CommandError is a command that failed for a reason other than the server's
+// answer to it. Errors that are an answer (WRONGTYPE, NOSCRIPT, redis.Nil,
+// redis.TxFailedErr …) are returned as the driver returns them.
+//
+// errors.Is finds the state sentinels, context.DeadlineExceeded where a deadline
+// passed, and the driver's own error; errors.As finds net.Error and redis.Error.
+type CommandError struct {
+	Command  string        // the command's name in lower case; "pipeline" or "transaction" for a batch
+	Keys     int           // how many keys it names; keys and values themselves are never kept
+	Addr     string        // where it was meant to go
+	Class    Class         // what kind of failure ended it
+	Applied  Applied       // whether the server executed it
+	Attempts int           // how often it was sent or tried to be
+	Elapsed  time.Duration // from the call to the error
+	State    State         // of the client when it failed
+	Pool     PoolUse       // who held the connections when it failed
+	Err      error         // the last failure
+
+	expired error // what ended the call's context, if that is what ended the call
+}
+
+// Error says what failed, where, why, what is known about its effect and what to do next.
+func (e *CommandError) Error() string {
+	var b strings.Builder
+	b.WriteString("redisconn: ")
+	b.WriteString(e.Command)
+	if e.Keys > 0 {
+		b.WriteString(" (" + plural(e.Keys, "key") + ")")
+	}
+	info := e.Class.Info()
+	fmt.Fprintf(&b, " on %s: %s", e.Addr, info.Meaning)
+	if e.Err != nil {
+		b.WriteString(": " + peerText(e.Err))
+	}
+	fmt.Fprintf(&b, "; applied: %s; %s in %s; state %s; %s; next: %s [%s]",
+		e.Applied, plural(e.Attempts, "attempt"), e.Elapsed.Round(10*time.Microsecond), e.State, e.Pool, info.Next, e.Class)
+	return b.String()
+}
+
+// Unwrap returns the cause and every sentinel that holds.
+func (e *CommandError) Unwrap() []error {
+	errs := make([]error, 0, 5)
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	if e.Applied == AppliedMaybe {
+		errs = append(errs, ErrMaybeApplied)
+	}
+	switch e.Class {
+	case ClassDraining:
+		errs = append(errs, ErrDraining)
+	case ClassClosed:
+		errs = append(errs, ErrClosed)
+	case ClassDown:
+		errs = append(errs, ErrDown)
+	}
+	switch {
+	case e.expired != nil:
+		errs = append(errs, e.expired)
+	case e.Class == ClassTimeout:
+		errs = append(errs, context.DeadlineExceeded)
+	}
+	return errs
+}
+
+// ConnectError is a Connect that failed.
+type ConnectError struct {
+	Stage    Stage         // the first stage that did not hold
+	Addr     string        // the address, without credentials
+	Class    Class         // what kind of failure it was
+	Attempts int           // how many attempts were made
+	Elapsed  time.Duration // all of them together
+	Err      error         // the last failure
+}
+
+// Error says which stage failed, where and why, the likely cause and what to do next.
+func (e *ConnectError) Error() string {
+	info := e.Class.Info()
+	return fmt.Sprintf("redisconn: connect to %s: %s: %s: %s; %s in %s; likely: %s; next: %s [%s]",
+		e.Addr, e.Stage, info.Meaning, peerText(e.Err), plural(e.Attempts, "attempt"),
+		e.Elapsed.Round(time.Millisecond), info.Causes, info.Next, e.Class)
+}
+
+// Unwrap returns the last failure.
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// IsMaybeApplied reports whether err leaves open if the command was executed.
+func IsMaybeApplied(err error) bool { return errors.Is(err, ErrMaybeApplied) }
+
+// SafeToRetry reports whether err proves that nothing was applied, so that even
+// a command that adds may be sent again.
+func SafeToRetry(err error) bool {
+	var command *CommandError
+	if errors.As(err, &command) {
+		return command.Applied == AppliedNo
+	}
+	return err != nil && diagnose(err).applied == AppliedNo
+}
+
+// peerTextLimit bounds what a peer can put into our errors and logs.
+const peerTextLimit = 200
+
+// peerText is an error's text made safe for one line of a log: bounded, control
+// characters escaped. A peer chooses the text of an error reply.
+func peerText(err error) string {
+	if err == nil {
+		return "no further detail"
+	}
+	text := err.Error()
+	if len(text) > peerTextLimit {
+		text = strings.ToValidUTF8(text[:peerTextLimit], "") + "…"
+	}
+	if quoted := strconv.Quote(text); len(quoted) != len(text)+2 && strings.ContainsFunc(text, isControl) {
+		return quoted
+	}
+	return text
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) }
+
+// plural counts a noun: "1 key", "2 keys".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}

@@ -1,0 +1,61 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// generation is one live set of driver clients made from one Config. Commands
+// use whichever generation is current; replacing it is one atomic store.
+//
+// It holds a client per route. The routes that have no client yet (the lane,
+// blocking commands) get theirs beside direct.
+type generation struct {
+	*target
+	number int
+	direct *redis.Client
+}
+
+// newGeneration makes the driver clients. It dials nothing, unless the
+// configuration asks for idle connections in advance.
+func newGeneration(number int, t *target, hooks *hookChain) *generation {
+	g := &generation{target: t, number: number}
+	g.direct = redis.NewClient(driverOptions(t.config, func(ctx context.Context) (net.Conn, error) {
+		open := func(ctx context.Context) (net.Conn, error) { return t.dialer.dial(ctx, nil) }
+		conn, err := hooks.dial(t.dialer.network, t.dialer.addr, open)(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		var broken *linkError
+		if !errors.As(err, &broken) {
+			broken = &linkError{phase: phaseDial, err: err} // a hook's own error
+		}
+		return brokenLink{broken}, nil
+	}))
+	return g
+}
+
+// close ends the dials under way and closes every connection, also those in
+// use: their commands return at once.
+func (g *generation) close() error {
+	g.dialer.end()
+	if err := g.direct.Close(); err != nil && !errors.Is(err, redis.ErrClosed) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// use is who holds the connections now.
+func (g *generation) use() PoolUse {
+	stats := g.direct.PoolStats()
+	inUse := int(stats.TotalConns) - int(stats.IdleConns)
+	return PoolUse{
+		Size:    g.config.Pool.Size,
+		InUse:   max(inUse, 0), // the two are read one after the other
+		Idle:    int(stats.IdleConns),
+		Waiting: max(int(stats.PendingRequests), 0),
+	}
+}

@@ -1,0 +1,209 @@
+package redisconn
+
+import (
+	"bytes"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/redisconn/redisconn/internal/respguard"
+)
+
+// phase is how far a connection had come when it failed. It decides what the
+// failure proves about the command that met it.
+type phase string
+
+const (
+	phaseDial      phase = "dial"      // there is no connection
+	phaseHandshake phase = "handshake" // the driver introduces itself; no command was written yet
+	phaseWrite     phase = "write"     // the kernel did not take the whole command
+	phaseRead      phase = "read"      // the command was written, its reply did not come
+)
+
+// linkError is a failure of a connection together with its phase.
+type linkError struct {
+	phase phase
+	err   error
+}
+
+func (e *linkError) Error() string { return e.err.Error() }
+
+// Unwrap returns a list because the driver peels one layer off the errors of
+// its handshake, and the phase must survive that.
+func (e *linkError) Unwrap() []error { return []error{e.err} }
+
+// Timeout and Temporary make it a net.Error, which the driver asks for.
+func (e *linkError) Timeout() bool {
+	timeout, ok := e.err.(interface{ Timeout() bool })
+	return ok && timeout.Timeout()
+}
+func (e *linkError) Temporary() bool { return e.Timeout() }
+
+// applied: a command is executed only once its last byte arrived, so a failed
+// write proves that it was not. That holds for the last command of a batch only;
+// see [Client.sendPipeline].
+func (e *linkError) applied() Applied {
+	if e.phase == phaseRead {
+		return AppliedMaybe
+	}
+	return AppliedNo
+}
+
+func (e *linkError) class() Class {
+	class := transportClass(e.err)
+	if class == ClassTimeout && e.phase == phaseDial {
+		return ClassUnreachable
+	}
+	if class == ClassUnknown {
+		if reply, ok := e.err.(lastWords); ok {
+			return replyClass(string(reply))
+		}
+	}
+	return class
+}
+
+// link is a net.Conn that knows its phase and bounds what the peer may send.
+type link struct {
+	net.Conn
+	guard       *respguard.Guard
+	handshaking atomic.Bool // a subscription reads and writes at once
+	refusal     lastWords   // an error reply to the handshake; touched only by the reader
+}
+
+// plainLink lets the driver peek at the socket of an idle connection, which
+// finds the ones that the server closed. The driver does not do so under TLS:
+// what it would see there are records, not replies.
+type plainLink struct{ *link }
+
+// SyscallConn gives access to the socket.
+func (l plainLink) SyscallConn() (syscall.RawConn, error) {
+	return l.Conn.(syscall.Conn).SyscallConn()
+}
+
+// newLink wraps a fresh connection.
+func newLink(conn net.Conn) net.Conn {
+	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{})}
+	l.handshaking.Store(true)
+	if _, ok := conn.(syscall.Conn); ok {
+		return plainLink{l}
+	}
+	return l
+}
+
+// handshakeCommands are what the driver writes before a connection carries commands.
+var handshakeCommands = [][]byte{
+	[]byte("\r\nhello\r\n"), []byte("\r\nauth\r\n"), []byte("\r\nselect\r\n"), []byte("\r\nclient\r\n"), []byte("\r\nreadonly\r\n"),
+}
+
+// isHandshake reports whether p begins with a command of the driver's handshake.
+func isHandshake(p []byte) bool {
+	head := p[:min(len(p), 24)]
+	for _, name := range handshakeCommands {
+		if bytes.Contains(head, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Write passes p on. What it returns as an error proves that the last command in p was not executed.
+func (l *link) Write(p []byte) (int, error) {
+	if l.handshaking.Load() && !isHandshake(p) {
+		l.handshaking.Store(false)
+	}
+	n, err := l.Conn.Write(p)
+	if err == nil {
+		return n, nil
+	}
+	if !l.handshaking.Load() {
+		return n, &linkError{phase: phaseWrite, err: err}
+	}
+	if l.refusal == "" {
+		l.refusal = readLastWords(l.Conn)
+	}
+	return n, l.failed(err)
+}
+
+// Read passes on what the peer sent, once the guard has seen it.
+func (l *link) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if n > 0 {
+		if limit := l.guard.Check(p[:n]); limit != nil {
+			closeQuietly(l.Conn) // whatever else it sends is not worth reading
+			return 0, l.failed(limit)
+		}
+		if l.handshaking.Load() {
+			l.refusal = errorLine(p[:n])
+		}
+	}
+	if err != nil {
+		err = l.failed(err)
+	}
+	return n, err
+}
+
+// failed puts the phase to an error. A server that turns a connection away says
+// why in its first reply and hangs up; the driver takes that reply for an old
+// server's answer to HELLO and then meets only the closed connection.
+func (l *link) failed(err error) error {
+	if !l.handshaking.Load() {
+		return &linkError{phase: phaseRead, err: err}
+	}
+	if l.refusal != "" && replyClass(string(l.refusal)) == ClassMaxClients {
+		err = l.refusal
+	}
+	return &linkError{phase: phaseHandshake, err: err}
+}
+
+// NetConn returns the connection below.
+func (l *link) NetConn() net.Conn { return l.Conn }
+
+// brokenLink is a dial that failed, in the shape of a connection: its every use
+// returns the dial's error. The driver's pool counts failed dials, answers every
+// caller with the last one after as many as it has places, and looks again only
+// once a second; given a connection instead, it just drops it, and the outage is
+// ours to time. It also keeps the pool from logging each attempt.
+type brokenLink struct {
+	err *linkError
+}
+
+func (b brokenLink) Read([]byte) (int, error)         { return 0, b.err }
+func (b brokenLink) Write([]byte) (int, error)        { return 0, b.err }
+func (b brokenLink) Close() error                     { return nil }
+func (b brokenLink) LocalAddr() net.Addr              { return noAddr{} }
+func (b brokenLink) RemoteAddr() net.Addr             { return noAddr{} }
+func (b brokenLink) SetDeadline(time.Time) error      { return nil }
+func (b brokenLink) SetReadDeadline(time.Time) error  { return nil }
+func (b brokenLink) SetWriteDeadline(time.Time) error { return nil }
+
+type noAddr struct{}
+
+func (noAddr) Network() string { return "none" }
+func (noAddr) String() string  { return "not connected" }
+
+// lastWords is the error reply of a server that then hung up.
+type lastWords string
+
+func (w lastWords) Error() string { return string(w) }
+
+// lastWordsWait is how long a reply that is already on its way may take.
+const lastWordsWait = 20 * time.Millisecond
+
+func readLastWords(conn net.Conn) lastWords {
+	if conn.SetReadDeadline(time.Now().Add(lastWordsWait)) != nil {
+		return ""
+	}
+	buf := make([]byte, peerTextLimit)
+	n, _ := conn.Read(buf) // the text matters, not how the link ended
+	return errorLine(buf[:n])
+}
+
+// errorLine is the text of an error reply at the head of p, or nothing.
+func errorLine(p []byte) lastWords {
+	line, _, _ := bytes.Cut(p, []byte("\r\n"))
+	if len(line) < 2 || line[0] != '-' {
+		return ""
+	}
+	return lastWords(line[1:])
+}

@@ -1,0 +1,312 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// sampleRing is how many latencies health looks back on: two minutes at the default interval.
+	sampleRing = 128
+	// recheckMin and recheckMax bound the pause between probes while something is
+	// wrong: short enough to notice a recovery at once, and never more than 20 a second.
+	recheckMin, recheckMax = 50 * time.Millisecond, 100 * time.Millisecond
+	// fatalRecheck is the pause when only somebody's intervention can help.
+	fatalRecheck = time.Second
+	// factsEvery is how old the server's word about itself may be.
+	factsEvery = 10 * time.Second
+)
+
+// monitor samples the server's health on a connection of its own and decides
+// when Redis counts as down and as up again. One goroutine owns all of it;
+// others read the last sample and ask for the next.
+type monitor struct {
+	client *Client
+	policy HealthConfig
+	wake   chan struct{} // asks for a sample now
+	latest atomic.Pointer[Health]
+
+	waiting sync.Mutex    // guards next
+	next    chan struct{} // closed when the sample under way, or else the next one, is done
+
+	// Owned by the goroutine.
+	target   *target
+	probe    *probe // nil while there is no connection
+	facts    serverFacts
+	factsAt  time.Time
+	ring     []time.Duration
+	health   Health
+	hits     int // successes in a row
+	worries  int // warnings in a row
+	sampled  time.Time
+	fatal    bool // the last failure needs an intervention
+	lastPool PoolUse
+}
+
+func newMonitor(c *Client, t *target, p *probe, facts serverFacts, latency time.Duration) *monitor {
+	m := &monitor{
+		client: c, policy: t.config.Health, target: t, probe: p, facts: facts, factsAt: time.Now(),
+		wake: make(chan struct{}, 1), next: make(chan struct{}),
+		health: Health{Target: c.addr, Generation: 1},
+	}
+	m.succeeded(latency)
+	return m
+}
+
+// run samples until ctx ends.
+func (m *monitor) run(ctx context.Context) {
+	timer := time.NewTimer(m.pause())
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			if m.probe != nil {
+				m.probe.close()
+			}
+			return
+		case <-timer.C:
+		case <-m.wake:
+			// However many commands fail, the server is not probed more often than this.
+			if early := recheckMin - time.Since(m.sampled); early > 0 {
+				timer.Reset(early)
+				continue
+			}
+		}
+		m.sample(ctx)
+		m.sampled = time.Now()
+		m.announce()
+		timer.Reset(m.pause())
+	}
+}
+
+// pause is the time until the next sample, with a tenth of jitter so that many
+// processes do not probe in step.
+func (m *monitor) pause() time.Duration {
+	switch {
+	case m.fatal:
+		return fatalRecheck
+	case m.health.ConsecutiveFailures > 0 || m.client.State() == StateDown:
+		return recheckMin + rand.N(recheckMax-recheckMin)
+	}
+	return m.policy.Interval - rand.N(m.policy.Interval/10+1)
+}
+
+// probing reports whether a client in this state has a monitor at work.
+func (m *monitor) probing(s State) bool {
+	return s == StateReady || s == StateDegraded || s == StateDown
+}
+
+// suspect asks for a sample soon, because a command met a failure that may be
+// the first sign of an outage.
+func (m *monitor) suspect() {
+	select {
+	case m.wake <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// sampleNow waits for a sample that is fresh.
+func (m *monitor) sampleNow(ctx context.Context) error {
+	if time.Since(m.latest.Load().CheckedAt) < m.policy.Interval/10 {
+		return nil
+	}
+	m.waiting.Lock()
+	done := m.next
+	m.waiting.Unlock()
+	m.suspect()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *monitor) announce() {
+	m.waiting.Lock()
+	defer m.waiting.Unlock()
+	close(m.next)
+	m.next = make(chan struct{})
+}
+
+// sample makes one probe and draws the conclusions.
+func (m *monitor) sample(ctx context.Context) {
+	m.client.counts.probes.Add(1)
+	latency, err := m.look(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return // the client is closing; the probe proves nothing
+	case err != nil:
+		m.failed(err)
+	default:
+		m.succeeded(latency)
+	}
+}
+
+// look sends one PING on the connection there is, or verifies a new one.
+func (m *monitor) look(ctx context.Context) (time.Duration, error) {
+	limit := m.policy.Timeout
+	if m.client.State() == StateDown {
+		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if m.probe == nil {
+		began := time.Now()
+		probe, facts, err := m.target.verify(ctx, nil)
+		if err != nil {
+			return 0, err
+		}
+		m.probe, m.facts, m.factsAt = probe, facts, time.Now()
+		m.client.log.Debug("redis health connection opened", "after", time.Since(began))
+	}
+	latency, err := m.probe.ping(ctx)
+	if err != nil {
+		m.probe.close()
+		m.probe = nil
+		return 0, err
+	}
+	if time.Since(m.factsAt) > factsEvery {
+		m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
+	}
+	return latency, nil
+}
+
+// failed counts a miss. A refused connection is proof enough: nothing listens.
+// Silence becomes proof only after FailAfter misses in a row.
+func (m *monitor) failed(err error) {
+	f := diagnose(err)
+	info := f.class.Info()
+	m.hits = 0
+	m.fatal = info.Fatal
+	m.health.ConsecutiveFailures++
+	m.health.LastFailure, m.health.LastFailureClass = time.Now(), f.class
+	misses := m.health.ConsecutiveFailures
+	if misses == 1 || misses == m.policy.FailAfter {
+		m.client.recorder.record(Event{Kind: EventProbeFailed, Class: f.class, Attempt: misses, Detail: peerText(err)})
+	}
+	decided := misses >= m.policy.FailAfter || f.class == ClassRefused || info.Fatal
+	status := StatusWarn
+	if decided {
+		status = StatusFail
+		m.client.wentDown(f)
+	}
+	m.publish(status, f.class, info.Meaning+": "+peerText(err))
+}
+
+// succeeded counts a hit.
+func (m *monitor) succeeded(latency time.Duration) {
+	m.hits++
+	m.fatal = false
+	m.health.ConsecutiveFailures = 0
+	m.health.LastSuccess = time.Now()
+	if len(m.ring) == sampleRing {
+		m.ring = m.ring[1:]
+	}
+	m.ring = append(m.ring, latency)
+	m.health.Latency = summarize(m.ring)
+
+	if m.client.State() == StateDown {
+		if m.hits < m.policy.RecoverAfter {
+			m.publish(StatusFail, m.health.LastFailureClass, "answering again, "+strconv.Itoa(m.hits)+" of "+strconv.Itoa(m.policy.RecoverAfter)+" probes so far")
+			return
+		}
+		m.client.cameBack()
+	}
+	class, reason := m.worry()
+	if reason == "" {
+		m.worries = 0
+		m.client.machine.to(StateReady, "healthy")
+		m.publish(StatusPass, "", "")
+		return
+	}
+	m.worries++
+	if m.worries >= m.policy.FailAfter {
+		m.client.machine.to(StateDegraded, reason)
+	}
+	m.publish(StatusWarn, class, reason)
+}
+
+// worry is what is not right although the server answers.
+func (m *monitor) worry() (Class, string) {
+	pool := m.client.poolUse()
+	saturated := pool.saturated() && m.lastPool.saturated() // twice in a row: not a moment's peak
+	m.lastPool = pool
+	switch p99 := m.health.Latency.P99; {
+	case saturated:
+		return ClassPool, "the pool is saturated: " + pool.String()
+	case p99 > m.policy.WarnLatency:
+		return ClassTimeout, fmt.Sprintf("PING p99 %s is above %s", p99.Round(10*time.Microsecond), m.policy.WarnLatency)
+	case m.facts.Role == "replica":
+		return ClassReadOnly, "the server is a replica: writes will be refused"
+	}
+	return "", ""
+}
+
+// publish makes the sample visible to everybody.
+func (m *monitor) publish(status Status, class Class, reason string) {
+	h := m.health
+	h.Status, h.Class, h.Reason = status, class, reason
+	h.CheckedAt = time.Now()
+	h.Pool = m.client.poolUse()
+	if h.Server = m.facts.info(); m.target.config.Mode == ModeEmbedded {
+		h.Server.Note = embeddedNote
+	}
+	m.latest.Store(&h)
+}
+
+// summarize sorts a copy: once a second, off everybody's way.
+func summarize(ring []time.Duration) Latency {
+	sorted := slices.Sorted(slices.Values(ring))
+	at := func(percent int) time.Duration { return sorted[(len(sorted)-1)*percent/100] }
+	return Latency{Last: ring[len(ring)-1], P50: at(50), P99: at(99), Max: sorted[len(sorted)-1], Samples: len(ring)}
+}
+
+// noticed passes a command's failure to the monitor when it may be the first
+// sign of an outage.
+func (c *Client) noticed(f failure) {
+	switch f.class {
+	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassAuth, ClassTLS:
+		if m := c.monitor.Load(); m != nil {
+			m.suspect()
+		}
+	}
+}
+
+// wentDown begins an outage: commands wait at the gate, or fail fast. One log
+// line tells of it, however many commands meet it.
+func (c *Client) wentDown(f failure) {
+	if !c.machine.to(StateDown, f.class.Info().Meaning) {
+		return
+	}
+	c.counts.outages.Add(1)
+	c.recorder.record(Event{Kind: EventOutageBegan, Class: f.class, Detail: peerText(f.err)})
+	// What only an intervention can mend is not worth waiting for.
+	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.addr, Class: f.class, Attempts: 1, Err: f.err}, !f.class.Info().Fatal)
+}
+
+// cameBack ends an outage.
+func (c *Client) cameBack() {
+	out := c.gate.outage.Load()
+	if out == nil || !c.machine.to(StateReady, "answering again after "+time.Since(out.since).Round(time.Millisecond).String()) {
+		return
+	}
+	c.recorder.record(Event{Kind: EventOutageEnded, Took: time.Since(out.since)})
+	c.gate.open()
+}
+
+// stageOf is the stage that an error belongs to.
+func stageOf(err error) Stage {
+	var stage *stageError
+	if errors.As(err, &stage) {
+		return stage.stage
+	}
+	return StagePing
+}

@@ -1,0 +1,244 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn/internal/effect"
+)
+
+// effectRank orders effects by how unwelcome a second application is.
+var effectRank = map[Effect]int{
+	EffectNever: 0, EffectRead: 1, EffectIdempotent: 2, EffectConditional: 3, EffectAccumulating: 4, EffectUnknown: 5,
+}
+
+// effectOf is the effect of a command, from its name and arguments.
+func effectOf(cmd redis.Cmder) Effect { return Effect(effect.Of(cmd.Args()).String()) }
+
+// call is one call of the program on its way, however many attempts it takes.
+type call struct {
+	name     string
+	keys     int
+	began    time.Time
+	attempts int
+	applied  Applied // the worst that any attempt left open
+}
+
+// settle adds what an attempt proved.
+func (c *call) settle(f failure) {
+	if f.applied == AppliedMaybe || c.applied == "" {
+		c.applied = f.applied
+	}
+}
+
+// retryPolicy decides what may be sent again. It looks at what a failure
+// proves first, and at the command only when it proves nothing.
+type retryPolicy struct {
+	strongest int // rank of the strongest effect that is repeated blindly
+	min, max  time.Duration
+	budget    *retryBudget
+}
+
+func newRetryPolicy(cfg RetryConfig, budget *retryBudget) retryPolicy {
+	return retryPolicy{strongest: effectRank[cfg.Effect], min: cfg.MinBackoff, max: cfg.MaxBackoff, budget: budget}
+}
+
+// allows reports whether a call with this effect may be sent again after f.
+func (p retryPolicy) allows(f failure, effect Effect) bool {
+	switch f.class {
+	case ClassLost, ClassTimeout:
+		return f.applied == AppliedNo || effectRank[effect] <= p.strongest
+	default:
+		return f.applied == AppliedNo && f.class.Info().Retried
+	}
+}
+
+// backoff is the pause before the next attempt: full jitter under a doubling
+// cap, so that callers who failed together do not return together.
+// See https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+func (p retryPolicy) backoff(attempts int) time.Duration {
+	limit := p.max
+	if shift := attempts - 1; shift < 30 && p.min<<shift < p.max {
+		limit = p.min << shift
+	}
+	return rand.N(limit + 1)
+}
+
+// pause waits until the next attempt may begin: for its backoff, then for the
+// end of an outage. What reached the server is charged to the retry budget; a
+// connection that could not be opened put no load on it.
+func (c *Client) pause(ctx context.Context, call *call, f failure) error {
+	if reachedServer(f) && !c.retries.budget.take() {
+		return errRetryBudget
+	}
+	c.counts.retries.Add(1)
+	select {
+	case <-time.After(c.retries.backoff(call.attempts)):
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.gate.givenUp:
+		return ErrClosed
+	}
+	return c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast)
+}
+
+// errRetryBudget ends a call whose next attempt would be one too many for the server.
+var errRetryBudget = errors.New("the retry budget is spent")
+
+// reachedServer reports whether an attempt put load on the server.
+func reachedServer(f failure) bool {
+	var link *linkError
+	if errors.As(f.err, &link) {
+		return link.phase != phaseDial
+	}
+	return f.class != ClassPool && f.class != ClassDown
+}
+
+// isAnswer reports whether err is what the server had to say to the command:
+// returned untouched, because programs and libraries compare it.
+func isAnswer(err error) bool {
+	if err == nil || err == redis.Nil {
+		return true
+	}
+	var link *linkError
+	var reply redis.Error
+	if errors.As(err, &link) || !errors.As(err, &reply) {
+		return false
+	}
+	class := replyClass(reply.Error())
+	return class != ClassAuth && !class.Info().Retried
+}
+
+// process carries one command down and its reply back.
+func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
+	if !c.gate.enter() {
+		return c.refused(cmd.Name())
+	}
+	defer c.gate.leave()
+	c.counts.commands.Add(1)
+	now := time.Now()
+	var cancel context.CancelFunc
+	if name := cmd.Name(); effect.Blocks(name) {
+		defer c.holders.hold(name)()
+		ctx, cancel = c.deadlines.boundBlocking(ctx, cmd, now)
+	} else {
+		ctx, cancel = c.deadlines.bound(ctx, now)
+	}
+	if cancel != nil {
+		defer cancel()
+	}
+	if c.gate.outage.Load() != nil {
+		return c.processLate(ctx, cmd, now)
+	}
+	err := c.send(ctx, cmd)
+	if isAnswer(err) {
+		return err
+	}
+	return c.processAgain(ctx, cmd, now, err)
+}
+
+// processLate is process for a call that comes during an outage.
+func (c *Client) processLate(ctx context.Context, cmd redis.Cmder, began time.Time) error {
+	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
+		return c.unsent(ctx, callOf(cmd, began), err)
+	}
+	err := c.send(ctx, cmd)
+	if isAnswer(err) {
+		return err
+	}
+	return c.processAgain(ctx, cmd, began, err)
+}
+
+// processAgain takes over after a first attempt that failed.
+func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.Time, err error) error {
+	call := callOf(cmd, began)
+	effect := effectOf(cmd)
+	for {
+		call.attempts++
+		f := diagnose(err)
+		call.settle(f)
+		c.noticed(f)
+		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, effect) {
+			return c.failed(ctx, call, f)
+		}
+		if stop := c.pause(ctx, call, f); stop != nil {
+			return c.stopped(ctx, call, f, stop)
+		}
+		if err = c.send(ctx, cmd); isAnswer(err) {
+			return err
+		}
+	}
+}
+
+func callOf(cmd redis.Cmder, began time.Time) *call {
+	return &call{name: cmd.Name(), keys: effect.KeyCount(cmd.Args()), began: began}
+}
+
+// refused is the error of a call that came after the gate was shut.
+func (c *Client) refused(name string) error {
+	state := c.State()
+	class := ClassDraining
+	if state == StateClosed {
+		class = ClassClosed
+	}
+	return &CommandError{Command: name, Addr: c.addr, Class: class, Applied: AppliedNo, State: state}
+}
+
+// unsent is the error of a call that never got past the gate.
+func (c *Client) unsent(ctx context.Context, call *call, err error) error {
+	class := ClassDown
+	if errors.Is(err, ErrClosed) {
+		class = ClassClosed
+	}
+	return c.failed(ctx, call, failure{class: class, applied: AppliedNo, err: err})
+}
+
+// stopped is the error of a call whose next attempt could not begin: the last
+// failure tells more than what stopped it.
+func (c *Client) stopped(ctx context.Context, call *call, f failure, stop error) error {
+	switch {
+	case errors.Is(stop, errRetryBudget):
+		f.err = fmt.Errorf("%w (not sent again: %w)", f.err, stop)
+	case errors.Is(stop, ErrClosed):
+		f.class = ClassClosed
+	}
+	var out *outageError
+	if errors.As(stop, &out) && c.config.WhenDown == WhenDownFailFast {
+		f.class = ClassDown
+	}
+	return c.failed(ctx, call, f)
+}
+
+// failed makes the error that the program sees.
+func (c *Client) failed(ctx context.Context, call *call, f failure) error {
+	if call.applied == "" {
+		call.settle(f)
+	}
+	class := f.class
+	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout) {
+		class = ClassClosed
+	}
+	c.counts.failures.Add(1)
+	if call.applied == AppliedMaybe {
+		c.counts.maybeApplied.Add(1)
+		c.recorder.record(Event{Kind: EventMaybeApplied, Command: call.name, Class: class, Took: time.Since(call.began)})
+	}
+	return &CommandError{
+		Command:  call.name,
+		Keys:     call.keys,
+		Addr:     c.addr,
+		Class:    class,
+		Applied:  call.applied,
+		Attempts: call.attempts,
+		Elapsed:  time.Since(call.began),
+		State:    c.State(),
+		Pool:     c.poolUse(),
+		Err:      f.err,
+		expired:  ctx.Err(),
+	}
+}

@@ -1,0 +1,109 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// ErrDrainIncomplete: a shutdown's deadline passed with commands in flight. The
+// receipt counts them; their callers were told whether they may have been applied.
+var ErrDrainIncomplete = errors.New("redisconn: drain incomplete")
+
+// Receipt is what a shutdown did.
+type Receipt struct {
+	InFlight      int64         // calls under way when it began
+	Drained       int64         // of these, calls that ended by themselves
+	Abandoned     int64         // of these, calls that were cut at the deadline
+	Subscriptions int           // subscriptions that were closed
+	Took          time.Duration // from the call to the end
+}
+
+// String is the receipt as a sentence.
+func (r Receipt) String() string {
+	return fmt.Sprintf("%d in flight, %d drained, %d abandoned, %s closed, in %s",
+		r.InFlight, r.Drained, r.Abandoned, plural(r.Subscriptions, "subscription"), r.Took.Round(10*time.Microsecond))
+}
+
+// shutdown is the one end of a client. Whoever calls first does it, the rest wait for it.
+type shutdown struct {
+	once    sync.Once
+	done    chan struct{}
+	receipt Receipt
+	err     error
+}
+
+// cutGrace is how long callers whose connection was cut get to return before
+// the receipt is written.
+const cutGrace = 50 * time.Millisecond
+
+// Shutdown ends the client. New commands are refused with ErrDraining at once,
+// those in flight may finish until ctx ends; then their connections are cut and
+// their callers told, by [ErrMaybeApplied], what nobody can know. Subscriptions
+// are closed. Nothing is left afterwards: no connection, timer or goroutine.
+//
+// It is idempotent and may be called at any time, also before Connect, during
+// it and by many at once: every call returns the one receipt. The error is
+// [ErrDrainIncomplete] when commands had to be abandoned, or ctx's when a
+// later caller did not wait for the end.
+func (c *Client) Shutdown(ctx context.Context) (Receipt, error) {
+	c.shutdown.once.Do(func() {
+		c.shutdown.receipt, c.shutdown.err = c.drain(ctx)
+		close(c.shutdown.done)
+	})
+	select {
+	case <-c.shutdown.done:
+		return c.shutdown.receipt, c.shutdown.err
+	case <-ctx.Done():
+		return Receipt{}, ctx.Err()
+	}
+}
+
+// Close is Shutdown within Timeouts.Shutdown, without the receipt.
+func (c *Client) Close() error {
+	ctx, cancel := context.WithTimeout(background, c.config.Timeouts.Shutdown)
+	defer cancel()
+	_, err := c.Shutdown(ctx)
+	return err
+}
+
+func (c *Client) drain(ctx context.Context) (Receipt, error) {
+	began := time.Now()
+	c.machine.to(StateDraining, "Shutdown was called")
+	receipt := Receipt{InFlight: c.gate.shut()}
+	var err error
+	select {
+	case <-c.gate.emptied:
+		c.gate.giveUp()
+	case <-ctx.Done():
+		receipt.Abandoned = c.gate.inFlight()
+		c.gate.giveUp()
+		err = fmt.Errorf("%w: %s abandoned after %s: %w", ErrDrainIncomplete,
+			plural(int(receipt.Abandoned), "call"), time.Since(began).Round(time.Millisecond), context.Cause(ctx))
+	}
+	receipt.Drained = max(receipt.InFlight-receipt.Abandoned, 0)
+
+	receipt.Subscriptions = c.subscriptions.closeAll()
+	c.end() // ends the monitor and every dial under way
+	if g := c.generation.Load(); g != nil {
+		err = errors.Join(err, g.close())
+	}
+	if receipt.Abandoned > 0 {
+		select {
+		case <-c.gate.emptied:
+		case <-time.After(cutGrace):
+		}
+	}
+	c.background.Wait()
+	c.stopEmbedded()
+	err = errors.Join(err, c.face.Close(), c.blank.Close())
+	unregisterDriverLog(c)
+
+	receipt.Took = time.Since(began)
+	c.recorder.record(Event{Kind: EventDrained, Took: receipt.Took, Detail: receipt.String()})
+	c.machine.to(StateClosed, receipt.String())
+	c.recorder.end()
+	return receipt, err
+}

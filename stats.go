@@ -1,0 +1,154 @@
+package redisconn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stats is a snapshot of what a client has done and is doing.
+type Stats struct {
+	// Counters, from New on.
+	Commands      int64 // calls admitted; each command of a pipeline counts
+	Retries       int64 // attempts beyond the first
+	Failures      int64 // calls that ended in a CommandError after being admitted
+	MaybeApplied  int64 // of these, calls whose effect is unknown
+	Outages       int64 // times that Redis counted as down
+	Probes        int64 // PINGs of the health monitor
+	EventsDropped int64 // events that a slow listener missed
+
+	// Gauges.
+	State      State
+	Generation int
+	InFlight   int64 // calls under way now; a pipeline counts once
+	Pool       PoolUse
+}
+
+// counts are the counters behind Stats.
+type counts struct {
+	commands, retries, failures, maybeApplied, outages, probes atomic.Int64
+}
+
+// Stats returns a snapshot. It does no I/O.
+func (c *Client) Stats() Stats {
+	s := Stats{
+		Commands:      c.counts.commands.Load(),
+		Retries:       c.counts.retries.Load(),
+		Failures:      c.counts.failures.Load(),
+		MaybeApplied:  c.counts.maybeApplied.Load(),
+		Outages:       c.counts.outages.Load(),
+		Probes:        c.counts.probes.Load(),
+		EventsDropped: c.recorder.lost(),
+		State:         c.State(),
+		InFlight:      c.gate.inFlight(),
+		Pool:          c.poolUse(),
+	}
+	if g := c.generation.Load(); g != nil {
+		s.Generation = g.number
+	}
+	return s
+}
+
+// PoolUse is who holds the connections of the pool.
+type PoolUse struct {
+	Size    int    `json:"size"`              // the most connections there may be
+	InUse   int    `json:"in_use"`            // carrying a command now
+	Idle    int    `json:"idle"`              // open and free
+	Waiting int    `json:"waiting"`           // calls that wait for one
+	Holders string `json:"holders,omitempty"` // what is known of those in use, the longest first
+}
+
+// String is the snapshot in one clause, as errors carry it.
+func (p PoolUse) String() string {
+	if p.Size == 0 {
+		return "no pool"
+	}
+	text := fmt.Sprintf("pool %d/%d in use, %d waiting", p.InUse, p.Size, p.Waiting)
+	if p.Holders != "" {
+		text += " (held by " + p.Holders + ")"
+	}
+	return text
+}
+
+// saturated reports whether every connection is taken and somebody waits.
+func (p PoolUse) saturated() bool { return p.Size > 0 && p.InUse >= p.Size && p.Waiting > 0 }
+
+func (c *Client) poolUse() PoolUse {
+	g := c.generation.Load()
+	if g == nil {
+		return PoolUse{}
+	}
+	use := g.use()
+	use.Holders = c.holders.describe()
+	return use
+}
+
+// holders knows what occupies connections for long: blocking commands and
+// WATCH sections by name, batches by number. Plain commands are over too soon to
+// be worth the cost of noting them.
+type holders struct {
+	batches atomic.Int64
+
+	mu   sync.Mutex // guards long
+	long map[*holder]struct{}
+}
+
+type holder struct {
+	name  string
+	since time.Time
+}
+
+// hold notes a long stay and returns what ends it.
+func (h *holders) hold(name string) func() {
+	entry := &holder{name: name, since: time.Now()}
+	h.mu.Lock()
+	if h.long == nil {
+		h.long = map[*holder]struct{}{}
+	}
+	h.long[entry] = struct{}{}
+	h.mu.Unlock()
+	return func() {
+		h.mu.Lock()
+		delete(h.long, entry)
+		h.mu.Unlock()
+	}
+}
+
+// describe lists the long stays, grouped by name, the oldest first.
+func (h *holders) describe() string {
+	type group struct {
+		name  string
+		count int
+		since time.Time
+	}
+	byName := map[string]*group{}
+	h.mu.Lock()
+	for entry := range h.long {
+		g := byName[entry.name]
+		if g == nil {
+			g = &group{name: entry.name, since: entry.since}
+			byName[entry.name] = g
+		}
+		g.count++
+		if entry.since.Before(g.since) {
+			g.since = entry.since
+		}
+	}
+	h.mu.Unlock()
+	groups := make([]*group, 0, len(byName))
+	for _, g := range byName {
+		groups = append(groups, g)
+	}
+	slices.SortFunc(groups, func(a, b *group) int { return a.since.Compare(b.since) })
+	var parts []string
+	for _, g := range groups {
+		parts = append(parts, fmt.Sprintf("%d %s for up to %s", g.count, g.name, time.Since(g.since).Round(time.Millisecond)))
+	}
+	if n := h.batches.Load(); n > 0 {
+		parts = append(parts, plural(int(n), "pipeline"))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,82 @@
+package redisconn
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"weak"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// subscriptions knows the subscriptions that may be open, to close them at the
+// end: the driver's Close leaves one goroutine behind for each whose channel
+// is in use. It holds them weakly, because nothing tells when a program closes one.
+type subscriptions struct {
+	mu   sync.Mutex // guards what follows
+	open map[weak.Pointer[redis.PubSub]]struct{}
+	over bool
+}
+
+// track notes a subscription, or closes it when the client is closed.
+func (s *subscriptions) track(ps *redis.PubSub) *redis.PubSub {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		_ = ps.Close() // Receive says so
+		return ps
+	}
+	if s.open == nil {
+		s.open = map[weak.Pointer[redis.PubSub]]struct{}{}
+	}
+	handle := weak.Make(ps)
+	s.open[handle] = struct{}{}
+	runtime.AddCleanup(ps, s.forget, handle)
+	return ps
+}
+
+func (s *subscriptions) forget(handle weak.Pointer[redis.PubSub]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, handle)
+}
+
+// closeAll closes what is open and counts what was not closed before.
+func (s *subscriptions) closeAll() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	closed := 0
+	for handle := range s.open {
+		if ps := handle.Value(); ps != nil && ps.Close() == nil {
+			closed++
+		}
+	}
+	s.open = nil
+	return closed
+}
+
+// subscriber is the driver client that a new subscription belongs to. Before
+// Connect it is one that cannot dial: the subscription's Receive says so.
+func (c *Client) subscriber() *redis.Client {
+	if g := c.generation.Load(); g != nil {
+		return g.direct
+	}
+	return c.face
+}
+
+// Subscribe subscribes to channels, on a connection of its own that the driver
+// opens again when it breaks. Shutdown closes it.
+func (c *Client) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
+	return c.subscriptions.track(c.subscriber().Subscribe(ctx, channels...))
+}
+
+// PSubscribe is Subscribe for patterns.
+func (c *Client) PSubscribe(ctx context.Context, patterns ...string) *redis.PubSub {
+	return c.subscriptions.track(c.subscriber().PSubscribe(ctx, patterns...))
+}
+
+// SSubscribe is Subscribe for the channels of a cluster's shard.
+func (c *Client) SSubscribe(ctx context.Context, channels ...string) *redis.PubSub {
+	return c.subscriptions.track(c.subscriber().SSubscribe(ctx, channels...))
+}
