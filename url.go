@@ -46,7 +46,7 @@ func (u urlReader) part(name string) string { return u.source + " (" + name + ")
 
 // put sets a field that is known to exist.
 func (u urlReader) put(path, text, part string) {
-	f, _ := fieldAt(path)
+	f := fieldAt(path)
 	u.set(f, text, u.part(part))
 }
 
