@@ -135,6 +135,9 @@ var configRules = slices.Concat([]rule{
 		return atMost(full.Pool.MaxIdle, full.Pool.Size, "pool.size")
 	}},
 	{[]string{"pool.min_idle", "pool.max_idle"}, func(raw, full *Config) (string, string) {
+		if raw.Pool.MaxIdle == 0 { // it is pool.size then, which the first of these rules is about
+			return "", ""
+		}
 		return atMost(full.Pool.MinIdle, full.Pool.MaxIdle, "pool.max_idle")
 	}},
 	{[]string{"pool.lifetime_jitter", "pool.max_lifetime"}, func(raw, full *Config) (string, string) {
