@@ -259,6 +259,9 @@ func FuzzURLNeverShowsThePassword(f *testing.F) {
 		f.Add(s[0], s[1], s[2], s[3], s[4])
 	}
 	f.Fuzz(func(t *testing.T, scheme, user, before, after, rest string) {
+		if strings.Contains(scheme+user+rest, canary) {
+			return // it stands for something else as well
+		}
 		raw := urlWithPassword(scheme, user, before+canary+after, rest)
 		b := redisconn.NewBuilder().URL(raw)
 		c, err := b.Build()
