@@ -216,7 +216,11 @@ func (c Config) faults(skip map[string]bool, sources func(path string) []string)
 	full := c.withDefaults()
 	var all []*FieldError
 	add := func(f field, source, reason, fix string) {
-		all = append(all, &FieldError{Field: f.path, Source: source, Value: f.shown(&full), Reason: reason, Fix: fix})
+		written := &c
+		if !f.isSet(&c) {
+			written = &full
+		}
+		all = append(all, &FieldError{Field: f.path, Source: source, Value: f.shown(written), Reason: reason, Fix: fix})
 	}
 	settled := map[string]bool{} // nothing more to say about these
 	for _, f := range configFields {
