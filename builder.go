@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -58,7 +59,7 @@ func (b *Builder) Set(path, value, source string) *Builder {
 		b.report(&FieldError{
 			Field: path, Source: source,
 			Reason: "there is no such field",
-			Fix:    didYouMean(path, names(func(f field) string { return f.path })),
+			Fix:    cmp.Or(didYouMean(path, names(func(f field) string { return f.path })), "redisconn.Fields lists the paths"),
 		})
 		return b
 	}

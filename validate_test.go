@@ -66,7 +66,7 @@ func TestValidateExplainsWhatIsWrong(t *testing.T) {
 		{"jitter above lifetime", func(c *redisconn.Config) {
 			c.Pool.MaxLifetime, c.Pool.LifetimeJitter = time.Minute, time.Hour
 		}, "pool.lifetime_jitter", "which is 1m"},
-		{"jitter without lifetime", func(c *redisconn.Config) { c.Pool.LifetimeJitter = time.Hour }, "pool.lifetime_jitter", "no max_lifetime"},
+		{"jitter without lifetime", func(c *redisconn.Config) { c.Pool.LifetimeJitter = time.Hour }, "pool.lifetime_jitter", "above pool.max_lifetime, which is none"},
 		{"backoff upside down", func(c *redisconn.Config) { c.Retry.MinBackoff = time.Second }, "retry.min_backoff", "above retry.max_backoff, which is 500ms"},
 		{"backoff below the default minimum", func(c *redisconn.Config) { c.Retry.MaxBackoff = time.Millisecond }, "retry.max_backoff", "above retry.max_backoff"},
 		{"effect", func(c *redisconn.Config) { c.Retry.Effect = "idempotant" }, "retry.effect", "did you mean idempotent?"},
