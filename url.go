@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func (u urlReader) part(name string) string { return u.source + " (" + name + ")
 
 // put sets a field that is known to exist.
 func (u urlReader) put(path, text, part string) {
-	f, _ := fieldAt(path)
+	f := fieldAt(path)
 	u.set(f, text, u.part(part))
 }
 
@@ -65,7 +66,7 @@ func (u urlReader) read(raw string) (reason, fix string) {
 	case !found:
 		return "this is no URL", "write redis://host:6379"
 	case !known:
-		return "the scheme is none of redis, rediss, valkey, valkeys, unix and embedded", didYouMean(scheme, schemeNames())
+		return "the scheme is none of redis, rediss, valkey, valkeys, unix and embedded", cmp.Or(didYouMean(scheme, schemeNames()), "write redis://host:6379")
 	}
 
 	end := strings.IndexAny(rest, "/?#")
@@ -190,6 +191,7 @@ func (u urlReader) readUser(user string) (reason, fix string) {
 	}
 	if name != "" {
 		u.put("connection.username", name, "user")
+		u.b.loneUser = ""
 		if !hasPassword {
 			u.b.loneUser = u.part("user")
 		}
@@ -210,19 +212,22 @@ func (u urlReader) readQuery(query string) {
 	for pair := range strings.SplitSeq(query, "&") {
 		key, escaped, _ := strings.Cut(pair, "=")
 		fault := func(reason, fix string) {
-			u.b.report(&FieldError{Field: "url", Source: u.part(maskSuspect(key)), Reason: reason, Fix: fix})
+			u.b.report(&FieldError{
+				Field: "url", Source: u.source,
+				Reason: "query key " + quoteUnlessPlain(maskSuspect(key)) + ": " + reason, Fix: fix,
+			})
 		}
 		at := slices.IndexFunc(configFields, func(f field) bool { return f.urlKey() == key })
 		text, err := url.PathUnescape(escaped)
 		switch {
 		case at < 0:
-			fault("there is no such key", didYouMean(key, names(field.urlKey)))
+			fault("there is none of that name", cmp.Or(didYouMean(key, names(field.urlKey)), "docs/environment.md lists them"))
 		case err != nil:
 			fault(badEscape("value"))
 		case text == "":
-			fault("the key has no value", "give it one, or leave it out for the default")
+			fault("it has no value", "give it one, or leave it out for the default")
 		case seen[key]:
-			fault("the key is there twice", "keep one of the two")
+			fault("it is there twice", "keep one of the two")
 		default:
 			u.set(configFields[at], text, u.part(key))
 		}
