@@ -53,7 +53,7 @@ func (b *Builder) URL(raw string) *Builder {
 // of [Field], the source is what errors and Explain call the place it came from,
 // such as "flag --pool-size".
 func (b *Builder) Set(path, value, source string) *Builder {
-	f, known := fieldAt(path)
+	f, known := findField(path)
 	if !known {
 		b.report(&FieldError{
 			Field: path, Source: source,
@@ -202,9 +202,8 @@ func (b *Builder) attribute(paths []string, by origin) {
 		b.origins[path] = append(b.origins[path], by)
 	}
 	for _, path := range paths {
-		f, _ := fieldAt(path)
-		other, isPair := fieldAt(passwordAlternatives[path])
-		if !isPair || !f.isSet(&b.cfg) || !other.isSet(&b.cfg) {
+		other, isPair := findField(passwordAlternatives[path])
+		if !isPair || !fieldAt(path).isSet(&b.cfg) || !other.isSet(&b.cfg) {
 			continue
 		}
 		if last := b.origins[other.path]; last[len(last)-1].layer != by.layer {

@@ -32,7 +32,9 @@ func (c Config) withDefaults() Config {
 	}
 	conn.Protocol = cmp.Or(conn.Protocol, 3)
 
-	c.TLS.MinVersion = cmp.Or(c.TLS.MinVersion, "1.2")
+	if c.TLS.Enabled { // without TLS its settings are an error, so what is resolved must have none
+		c.TLS.MinVersion = cmp.Or(c.TLS.MinVersion, "1.2")
+	}
 
 	t := &c.Timeouts
 	t.Connect = cmp.Or(t.Connect, 15*time.Second)

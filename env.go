@@ -85,7 +85,7 @@ func (l *envLayer) readHostAndPort() {
 	if !l.hostAndPortReadable(host, port) || l.contradictsAddress(host, port) {
 		return
 	}
-	addrs, _ := fieldAt("connection.addrs")
+	addrs := fieldAt("connection.addrs")
 	if _, said := l.said[addrs.path]; said { // by REDIS_URL or REDIS_ADDRS, and found to agree
 		return
 	}
@@ -138,7 +138,7 @@ func (l *envLayer) currentHostAndPort() (host, port string) {
 // contradictsAddress reports where REDIS_HOST or REDIS_PORT, as far as they are
 // set, say something else than the REDIS_URL or REDIS_ADDRS beside them.
 func (l *envLayer) contradictsAddress(host, port string) (contradicts bool) {
-	addrs, _ := fieldAt("connection.addrs")
+	addrs := fieldAt("connection.addrs")
 	said, ok := l.said[addrs.path]
 	if !ok {
 		return false

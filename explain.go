@@ -34,7 +34,7 @@ type FieldExplanation struct {
 // [Builder] knows more, see [Builder.Explain].
 func (c Config) Explain() Explanation {
 	return explain(c, defaultEnvPrefix, c.Lint(), func(path string) []string {
-		if f, _ := fieldAt(path); f.isSet(&c) {
+		if f := fieldAt(path); f.isSet(&c) {
 			return []string{"config"}
 		}
 		return nil

@@ -27,7 +27,7 @@ func (e *FieldError) Error() string {
 	if e.Value != "" {
 		s.WriteString(" = " + quoteUnlessPlain(e.Value))
 	}
-	if e.Source != "" {
+	if e.Source != "" && e.Source != e.Field {
 		s.WriteString(" (" + e.Source + ")")
 	}
 	s.WriteString(": " + e.Reason)

@@ -1,5 +1,7 @@
 package redisconn
 
+import "slices"
+
 // Field describes one field of [Config] to whoever reads it from text, prints it
 // or documents it.
 type Field struct {
@@ -39,7 +41,7 @@ func Fields() []Field {
 			Env:     defaultEnvPrefix + f.env,
 			URLKey:  f.urlKey(),
 			Kind:    f.kind(),
-			Choices: append([]string(nil), f.choices...),
+			Choices: slices.Clone(f.choices),
 			Secret:  f.isSecret(),
 			Default: f.unset,
 			Doc:     f.doc,
@@ -120,6 +122,7 @@ var configFields = []field{
 		doc:   "name that the server's certificate must carry"},
 	{path: "tls.min_version", env: "TLS_MIN_VERSION", at: func(c *Config) any { return &c.TLS.MinVersion },
 		choices: []string{"1.2", "1.3"},
+		unset:   "1.2",
 		doc:     "oldest TLS version accepted"},
 	{path: "tls.insecure_skip_verify", env: "TLS_INSECURE_SKIP_VERIFY", at: func(c *Config) any { return &c.TLS.InsecureSkipVerify },
 		doc: "accept any certificate: anyone on the path can read and change everything"},
@@ -214,14 +217,19 @@ var envOnly = []struct{ env, doc string }{
 	{"PORT", "port of the one server; the host comes from REDIS_HOST, or stays what it was"},
 }
 
-// fieldAt finds a field by its path.
-func fieldAt(path string) (field, bool) {
-	for _, f := range configFields {
-		if f.path == path {
-			return f, true
-		}
+// findField finds a field by the path that somebody wrote.
+func findField(path string) (f field, known bool) {
+	at := slices.IndexFunc(configFields, func(f field) bool { return f.path == path })
+	if at < 0 {
+		return field{}, false
 	}
-	return field{}, false
+	return configFields[at], true
+}
+
+// fieldAt finds a field by a path of the table.
+func fieldAt(path string) field {
+	at := slices.IndexFunc(configFields, func(f field) bool { return f.path == path })
+	return configFields[at]
 }
 
 // names returns what pick takes from every field, for suggestions.

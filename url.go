@@ -46,7 +46,7 @@ func (u urlReader) part(name string) string { return u.source + " (" + name + ")
 
 // put sets a field that is known to exist.
 func (u urlReader) put(path, text, part string) {
-	f, _ := fieldAt(path)
+	f := fieldAt(path)
 	u.set(f, text, u.part(part))
 }
 
@@ -190,6 +190,7 @@ func (u urlReader) readUser(user string) (reason, fix string) {
 	}
 	if name != "" {
 		u.put("connection.username", name, "user")
+		u.b.loneUser = ""
 		if !hasPassword {
 			u.b.loneUser = u.part("user")
 		}
@@ -210,19 +211,22 @@ func (u urlReader) readQuery(query string) {
 	for pair := range strings.SplitSeq(query, "&") {
 		key, escaped, _ := strings.Cut(pair, "=")
 		fault := func(reason, fix string) {
-			u.b.report(&FieldError{Field: "url", Source: u.part(maskSuspect(key)), Reason: reason, Fix: fix})
+			u.b.report(&FieldError{
+				Field: "url", Source: u.source,
+				Reason: "query key " + quoteUnlessPlain(maskSuspect(key)) + ": " + reason, Fix: fix,
+			})
 		}
 		at := slices.IndexFunc(configFields, func(f field) bool { return f.urlKey() == key })
 		text, err := url.PathUnescape(escaped)
 		switch {
 		case at < 0:
-			fault("there is no such key", didYouMean(key, names(field.urlKey)))
+			fault("there is none of that name", didYouMean(key, names(field.urlKey)))
 		case err != nil:
 			fault(badEscape("value"))
 		case text == "":
-			fault("the key has no value", "give it one, or leave it out for the default")
+			fault("it has no value", "give it one, or leave it out for the default")
 		case seen[key]:
-			fault("the key is there twice", "keep one of the two")
+			fault("it is there twice", "keep one of the two")
 		default:
 			u.set(configFields[at], text, u.part(key))
 		}

@@ -135,6 +135,9 @@ var configRules = slices.Concat([]rule{
 		return atMost(full.Pool.MaxIdle, full.Pool.Size, "pool.size")
 	}},
 	{[]string{"pool.min_idle", "pool.max_idle"}, func(raw, full *Config) (string, string) {
+		if raw.Pool.MaxIdle == 0 { // it is pool.size then, which the first of these rules is about
+			return "", ""
+		}
 		return atMost(full.Pool.MinIdle, full.Pool.MaxIdle, "pool.max_idle")
 	}},
 	{[]string{"pool.lifetime_jitter", "pool.max_lifetime"}, func(raw, full *Config) (string, string) {
@@ -156,7 +159,7 @@ var configRules = slices.Concat([]rule{
 func rulesFor(about func(field) rule, paths ...string) []rule {
 	rules := make([]rule, len(paths))
 	for i, path := range paths {
-		f, _ := fieldAt(path)
+		f := fieldAt(path)
 		rules[i] = about(f)
 	}
 	return rules
@@ -249,7 +252,7 @@ func (c Config) faults(skip map[string]bool, sources func(path string) []string)
 func (r rule) blame(c *Config, sources func(path string) []string) (named field, source string) {
 	var from []string
 	for i := len(r.fields) - 1; i >= 0; i-- {
-		f, _ := fieldAt(r.fields[i])
+		f := fieldAt(r.fields[i])
 		if f.isSet(c) || i == 0 && named.path == "" {
 			named = f
 		}

@@ -1,0 +1,97 @@
+package redisconn
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"io/fs"
+	"time"
+)
+
+// Seams for the black-box tests of configuration.
+
+// WithDefaults resolves every zero field.
+func WithDefaults(c Config) Config { return c.withDefaults() }
+
+// DefaultPoolSize is the pool's default size for a number of processors.
+func DefaultPoolSize(processors int) int { return defaultPoolSize(processors) }
+
+// ReadPasswordFile reads a mounted secret.
+func ReadPasswordFile(path string) (Secret, []Warning, error) { return readPasswordFile(path) }
+
+// LoadTLS reads the files of a TLS configuration.
+func LoadTLS(c TLSConfig, host string) (*tls.Config, []Warning, error) { return c.load(host) }
+
+// JudgeValidity judges a certificate's dates at a time.
+func JudgeValidity(cert *x509.Certificate, now time.Time) ([]Warning, error) {
+	return judgeValidity("client.pem", cert, now)
+}
+
+// Exposure judges a file's mode.
+func Exposure(mode fs.FileMode, own bool) (readable string, writable bool) {
+	return exposure(mode, own)
+}
+
+// The pieces of addresses.
+var (
+	NormalizeAddress = normalizeAddress
+	AddressNetwork   = addressNetwork
+	AddressHost      = addressHost
+	AddressFault     = addressFault
+	IsLoopback       = isLoopback
+)
+
+// Names and texts.
+var (
+	Suggest       = suggest
+	EditDistance  = editDistance
+	ParseDuration = parseDuration
+	DurationText  = durationText
+)
+
+// ZeroRefused reports whether the text 0 is refused for a field.
+func ZeroRefused(path string) bool { return fieldAt(path).zero != "" }
+
+// AddressOfField is a pointer to the field's value inside c.
+func AddressOfField(path string, c *Config) any { return fieldAt(path).at(c) }
+
+// BoundedFields are the paths in the table of bounds.
+func BoundedFields() []string {
+	paths := make([]string, len(configBounds))
+	for i, b := range configBounds {
+		paths[i] = b.path
+	}
+	return paths
+}
+
+// RuleFields are the paths that every rule names.
+func RuleFields() [][]string {
+	fields := make([][]string, len(configRules))
+	for i, r := range configRules {
+		fields[i] = r.fields
+	}
+	return fields
+}
+
+// LintRow is a row of the table of lints.
+type LintRow struct {
+	Code, Field, About, Fix string
+	OfConfig                bool // found by Config.Lint
+}
+
+// LintTable returns every lint.
+func LintTable() []LintRow {
+	rows := make([]LintRow, len(configLints))
+	for i, l := range configLints {
+		rows[i] = LintRow{l.code, l.field, l.about, l.fix, l.find != nil}
+	}
+	return rows
+}
+
+// EnvOnly returns the variables that stand for no field, with what they mean.
+func EnvOnly() [][2]string {
+	var rows [][2]string
+	for _, v := range envOnly {
+		rows = append(rows, [2]string{v.env, v.doc})
+	}
+	return rows
+}
