@@ -31,8 +31,8 @@ var (
 // take one take a Client. All methods are safe for concurrent use.
 //
 // Make one with [New] and connect it with [Client.Connect], or do both with
-// [Open]. End it with [Client.Shutdown] or [Client.Close]; a closed client does
-// not open again.
+// [Open]. End it with [Client.Drain], [Client.Shutdown] or [Client.Close]; a
+// closed client does not open again.
 type Client struct {
 	commands // the face: a driver client that never dials, whose calls arrive in process and processBatch
 
@@ -75,7 +75,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	c := &Client{
 		gate:       newGate(),
 		config:     resolved,
-		addr:       resolved.Connection.Addrs[0],
+		addr:       serverName(resolved),
 		recorder:   newRecorder(),
 		deadlines:  &deadlines{operation: resolved.Timeouts.Operation},
 		connecting: make(chan struct{}, 1),
@@ -118,7 +118,7 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Client, error) {
 		return c, nil
 	}
 	if err := c.Connect(ctx); err != nil {
-		_, closing := c.Shutdown(ctx) // nothing is open: this only makes the state final
+		_, closing := c.Drain(ctx) // nothing is open: this only makes the state final
 		return nil, errors.Join(err, closing)
 	}
 	return c, nil

@@ -179,11 +179,10 @@ func (c *Client) newTarget() (*target, error) {
 		cfg.Connection.Password = password
 		warnings = append(warnings, more...)
 	}
-	d := &dialer{network: networkOf(c.addr), addr: c.addr, timeout: cfg.Timeouts.Dial}
+	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, timeout: cfg.Timeouts.Dial}
 	d.life, d.end = context.WithCancel(c.life)
 	if cfg.TLS.Enabled {
-		host, _, _ := net.SplitHostPort(c.addr) // validated
-		tls, more, err := cfg.TLS.load(host)
+		tls, more, err := cfg.TLS.load(addressHost(c.addr))
 		if err != nil {
 			return nil, err
 		}

@@ -29,14 +29,6 @@ type dialer struct {
 	end     context.CancelFunc
 }
 
-// networkOf tells a unix socket's path from a TCP address.
-func networkOf(addr string) string {
-	if strings.HasPrefix(addr, "/") {
-		return "unix"
-	}
-	return "tcp"
-}
-
 // dial opens one connection and reports each stage on the way.
 func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.timeout, context.DeadlineExceeded)

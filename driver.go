@@ -18,9 +18,9 @@ func driverOptions(cfg Config, dial func(ctx context.Context) (net.Conn, error))
 	if cfg.Connection.Compat {
 		protocol = 2
 	}
-	addr := cfg.Connection.Addrs[0]
+	addr := serverName(cfg)
 	return &redis.Options{
-		Network:    networkOf(addr),
+		Network:    addressNetwork(addr),
 		Addr:       addr,
 		ClientName: cfg.Connection.ClientName,
 		Dialer:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
@@ -56,4 +56,12 @@ func driverOptions(cfg Config, dial func(ctx context.Context) (net.Conn, error))
 		// In its automatic mode the driver resolves the host inside NewClient.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
+}
+
+// serverName is what errors, health and the driver call the server: its address.
+func serverName(cfg Config) string {
+	if len(cfg.Connection.Addrs) == 0 {
+		return string(ModeEmbedded)
+	}
+	return cfg.Connection.Addrs[0]
 }

@@ -34,11 +34,11 @@ func (p *probe) facts(ctx context.Context) serverFacts {
 
 	facts.learnFromHello(hello)
 	if info := infoFields(server); info != nil {
-		facts.Version = firstOf(info["valkey_version"], info["redis_version"], facts.Version)
-		facts.Mode = firstOf(info["redis_mode"], facts.Mode)
+		facts.Version = firstText(info["valkey_version"], info["redis_version"], facts.Version)
+		facts.Mode = firstText(info["redis_mode"], facts.Mode)
 	}
 	if info := infoFields(replication); info != nil {
-		facts.Role = firstOf(roleName(info["role"]), facts.Role)
+		facts.Role = firstText(roleName(info["role"]), facts.Role)
 		facts.Link = info["master_link_status"]
 		if n, err := strconv.Atoi(info["connected_slaves"]); err == nil && facts.Role == "master" {
 			facts.Replicas = &n
@@ -100,7 +100,7 @@ func infoFields(info *redis.StringCmd) map[string]string {
 	return fields
 }
 
-func firstOf(texts ...string) string {
+func firstText(texts ...string) string {
 	for _, text := range texts {
 		if text != "" {
 			return text
@@ -115,7 +115,7 @@ func (f serverFacts) greeting(cfg Config) string {
 	if user == "" {
 		user = "default"
 	}
-	text := firstOf(f.Name, "server") + " " + firstOf(f.Version, "of unknown version") + " accepts user " + user
+	text := firstText(f.Name, "server") + " " + firstText(f.Version, "of unknown version") + " accepts user " + user
 	if f.Protocol > 0 {
 		text += " on RESP" + strconv.Itoa(f.Protocol)
 	}
@@ -124,7 +124,7 @@ func (f serverFacts) greeting(cfg Config) string {
 
 // readiness states what is known of the server's state.
 func (f serverFacts) readiness() string {
-	role := firstOf(f.Role, "a server of unknown role")
+	role := firstText(f.Role, "a server of unknown role")
 	if f.Role == "replica" {
 		role += " (read-only)"
 	}

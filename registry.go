@@ -124,7 +124,7 @@ func (r *Registry) Shutdown(ctx context.Context) (map[string]Receipt, error) {
 	var all sync.WaitGroup
 	for name, client := range clients {
 		all.Go(func() {
-			receipt, err := client.Shutdown(ctx)
+			receipt, err := client.Drain(ctx)
 			mu.Lock()
 			defer mu.Unlock()
 			receipts[name] = receipt

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // ErrDrainIncomplete: a shutdown's deadline passed with commands in flight. The
@@ -39,7 +41,7 @@ type shutdown struct {
 // the receipt is written.
 const cutGrace = 50 * time.Millisecond
 
-// Shutdown ends the client. New commands are refused with ErrDraining at once,
+// Drain ends the client. New commands are refused with ErrDraining at once,
 // those in flight may finish until ctx ends; then their connections are cut and
 // their callers told, by [ErrMaybeApplied], what nobody can know. Subscriptions
 // are closed. Nothing is left afterwards: no connection, timer or goroutine.
@@ -48,7 +50,7 @@ const cutGrace = 50 * time.Millisecond
 // it and by many at once: every call returns the one receipt. The error is
 // [ErrDrainIncomplete] when commands had to be abandoned, or ctx's when a
 // later caller did not wait for the end.
-func (c *Client) Shutdown(ctx context.Context) (Receipt, error) {
+func (c *Client) Drain(ctx context.Context) (Receipt, error) {
 	c.shutdown.once.Do(func() {
 		c.shutdown.receipt, c.shutdown.err = c.drain(ctx)
 		close(c.shutdown.done)
@@ -61,11 +63,23 @@ func (c *Client) Shutdown(ctx context.Context) (Receipt, error) {
 	}
 }
 
-// Close is Shutdown within Timeouts.Shutdown, without the receipt.
+// Shutdown is Drain in the shape that redis.UniversalClient prescribes for this
+// name: the command's error is Drain's, its value the receipt as a sentence. It
+// ends this client and never sends SHUTDOWN, which would end the server for
+// everybody; Do(ctx, "SHUTDOWN"), ShutdownSave and ShutdownNoSave do that.
+func (c *Client) Shutdown(ctx context.Context) *redis.StatusCmd {
+	receipt, err := c.Drain(ctx)
+	cmd := redis.NewStatusCmd(ctx, "drain")
+	cmd.SetVal(receipt.String())
+	cmd.SetErr(err)
+	return cmd
+}
+
+// Close is Drain within Timeouts.Shutdown, without the receipt.
 func (c *Client) Close() error {
 	ctx, cancel := context.WithTimeout(background, c.config.Timeouts.Shutdown)
 	defer cancel()
-	_, err := c.Shutdown(ctx)
+	_, err := c.Drain(ctx)
 	return err
 }
 

@@ -1,0 +1,68 @@
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# What the coverage promise is about: the library. The command and the test kit
+# are tested too, and counted apart.
+LIBRARY     := .,./embedded/...,./internal/effect/...,./internal/respguard/...
+
+export REDISCONN_REQUIRE_REDIS := 1
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: test
+test: deps format vet lint modules docs-check cover ## everything CI runs: installs what it needs, checks and tests it all
+
+.PHONY: deps
+deps: ## install redis-server where it is missing
+	@scripts/need-redis
+
+.PHONY: format
+format: ## fail when a file is not gofmt'ed
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not gofmt'ed:"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: ## staticcheck, the set in staticcheck.conf
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: modules
+modules: ## fail when go.mod or go.sum is not tidy
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+.PHONY: cover
+cover: ## all tests with the race detector, shuffled; fail below 100 % of the library but for docs/coverage.md
+	$(GO) test -race -shuffle=on -timeout 20m -coverpkg=$(LIBRARY) -coverprofile=coverage.out ./...
+	$(GO) run ./internal/covercheck -profile coverage.out -exclusions docs/coverage.md
+
+.PHONY: quick
+quick: ## all tests, without the race detector and coverage
+	$(GO) test -shuffle=on ./...
+
+.PHONY: docs
+docs: ## write the generated pages anew
+	$(GO) test . -run 'IsUpToDate' -update
+
+.PHONY: docs-check
+docs-check: ## fail when a generated page is not up to date
+	$(GO) test . -run 'IsUpToDate' -count=1
+
+.PHONY: faults
+faults: deps ## measure every fault beside plain go-redis and write docs/faults.md
+	$(GO) test ./internal/faults -count=1 -timeout 20m -args -report $(CURDIR)/docs/faults.md
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for 20 seconds
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; $(GO) test $$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime 20s; \
+		done; \
+	done
+
+.PHONY: golden
+golden: ## write the golden files anew; read the diff before you commit it
+	$(GO) test . ./cmd/... -run 'Golden|IsUpToDate' -update
