@@ -56,6 +56,7 @@ type Client struct {
 
 	subscriptions subscriptions
 	connecting    chan struct{}   // holds one token: whoever has it connects
+	installing    sync.Mutex      // a generation is installed before the end of life, or not at all
 	life          context.Context // ends when Shutdown begins to close
 	end           context.CancelFunc
 	background    sync.WaitGroup // the client's own goroutines

@@ -8,7 +8,13 @@ import "time"
 // copied and printed freely: secrets in it mask themselves.
 //
 // Get one from [FromEnv], [ParseURL] or a [Builder], which report every mistake
-// at once and remember where each value came from, or write the literal by hand.
+// at once, or write the literal by hand; [Config.Validate] checks either kind.
+// [Fields] and docs/environment.md list every field with its variable, URL key,
+// default and range, and [Config.Explain] what holds in one Config.
+//
+// A Config may be read by several goroutines at once. Copying the struct shares
+// the slice of addresses; [Config.Clone] shares nothing.
+//
 // Collaborators such as loggers and dialers are no data: see [Option].
 type Config struct {
 	Mode       Mode             // what kind of deployment the addresses lead to; default ModeAuto

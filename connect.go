@@ -112,8 +112,7 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 }
 
-// connectClass is the class of an attempt's failure. A handshake that nobody
-// answered is an address that does not answer, whatever took the connection.
+// connectClass is the class of an attempt's failure.
 func connectClass(err error) Class {
 	if errors.Is(err, ErrClosed) {
 		return ClassClosed
@@ -180,7 +179,6 @@ func (c *Client) newTarget() (*target, error) {
 		warnings = append(warnings, more...)
 	}
 	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, timeout: cfg.Timeouts.Dial}
-	d.life, d.end = context.WithCancel(c.life)
 	if cfg.TLS.Enabled {
 		tls, more, err := cfg.TLS.load(addressHost(c.addr))
 		if err != nil {
@@ -192,6 +190,7 @@ func (c *Client) newTarget() (*target, error) {
 	if err := c.chooseDialer(d, cfg); err != nil {
 		return nil, err
 	}
+	d.life, d.end = context.WithCancel(c.life)
 	for _, w := range warnings {
 		c.recorder.record(Event{Kind: EventWarning, Detail: w.Code + " " + w.Text})
 		c.log.Warn("redis configuration: "+w.Text, "code", w.Code, "field", w.Field, "fix", w.Fix)
@@ -222,16 +221,15 @@ func (c *Client) chooseDialer(d *dialer, cfg Config) error {
 // install makes a verified connection the current generation and begins to
 // watch it. It reports false when the client was shut down meanwhile.
 func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
-	latency, err := p.ping(c.life)
-	if err != nil {
-		latency = 0 // the monitor's next sample will meet what is wrong
-	}
+	c.installing.Lock()
+	defer c.installing.Unlock()
 	g := newGeneration(1, t, c.hooks)
-	c.generation.Store(g)
 	if !c.machine.to(StateReady, "verified") {
+		_ = g.close() // it never carried anything
 		return false
 	}
-	m := newMonitor(c, t, p, facts, latency)
+	c.generation.Store(g)
+	m := newMonitor(c, t, p, facts)
 	c.monitor.Store(m)
 	registerDriverLog(c)
 	c.background.Go(func() { m.run(c.life) })

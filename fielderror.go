@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // FieldError is one thing that is wrong with a configuration. [Config.Validate]
@@ -86,8 +87,8 @@ func maskSuspect(text string) string {
 // quoteUnlessPlain quotes a value whose ends or characters would be lost on the
 // reader otherwise.
 func quoteUnlessPlain(text string) string {
-	plain := func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != '"' }
-	if strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+	lost := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == '"' }
+	if strings.ContainsFunc(text, lost) || !utf8.ValidString(text) {
 		return strconv.Quote(text)
 	}
 	return text

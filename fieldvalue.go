@@ -59,13 +59,16 @@ func (f field) text(c *Config) string {
 }
 
 // shown is the value for people, masked where it is a secret. An address with an
-// @ is no valid one and may be a URL with its password.
+// @ is no valid one and may be a URL with its password. A duration that stays
+// zero with its default resolved is a limit that there is not.
 func (f field) shown(c *Config) string {
 	switch text := f.text(c); {
 	case f.isSecret():
 		return Secret(text).String()
 	case f.kind() == FieldList:
 		return maskSuspect(text)
+	case f.kind() == FieldDuration && text == "0s":
+		return "none"
 	default:
 		return text
 	}
@@ -76,6 +79,8 @@ func (f field) shownValue(c *Config) any {
 	switch v := f.value(c); {
 	case v.Kind() == reflect.Bool, v.Kind() == reflect.Int:
 		return v.Interface()
+	case v.Type() == durationType:
+		return f.text(c)
 	case v.Kind() == reflect.Slice && v.Len() > 0:
 		return strings.Split(f.shown(c), ",")
 	case v.Kind() == reflect.Slice:

@@ -50,13 +50,13 @@ type monitor struct {
 	lastPool PoolUse
 }
 
-func newMonitor(c *Client, t *target, p *probe, facts serverFacts, latency time.Duration) *monitor {
+func newMonitor(c *Client, t *target, p *probe, facts serverFacts) *monitor {
 	m := &monitor{
 		client: c, policy: t.config.Health, target: t, probe: p, facts: facts, factsAt: time.Now(),
 		wake: make(chan struct{}, 1), next: make(chan struct{}),
 		health: Health{Target: c.addr, Generation: 1},
 	}
-	m.succeeded(latency)
+	m.succeeded(p.verified)
 	return m
 }
 

@@ -100,10 +100,12 @@ func (c *Client) drain(ctx context.Context) (Receipt, error) {
 	receipt.Drained = max(receipt.InFlight-receipt.Abandoned, 0)
 
 	receipt.Subscriptions = c.subscriptions.closeAll()
+	c.installing.Lock()
 	c.end() // ends the monitor and every dial under way
 	if g := c.generation.Load(); g != nil {
 		err = errors.Join(err, g.close())
 	}
+	c.installing.Unlock()
 	if receipt.Abandoned > 0 {
 		select {
 		case <-c.gate.emptied:

@@ -19,7 +19,8 @@ type target struct {
 // it was made. The pool's callers cannot take it, so a saturated pool does not
 // look like an outage; when it breaks it is thrown away, never dialled again.
 type probe struct {
-	client *redis.Client
+	client   *redis.Client
+	verified time.Duration // latency of the PING that ended its verification
 }
 
 // verify opens a connection of its own and proves, stage by stage, that
@@ -75,11 +76,13 @@ func (t *target) prove(ctx context.Context, p *probe, report stageReporter) (ser
 	report.passed(StageHandshake, began, facts.greeting(t.config))
 	report.passed(StageReady, time.Now(), facts.readiness())
 
+	began = time.Now()
 	latency, err := p.ping(ctx)
 	if err != nil {
 		return serverFacts{}, report.failed(StagePing, err)
 	}
-	report.passed(StagePing, time.Now().Add(-latency), "PING answered")
+	p.verified = latency
+	report.passed(StagePing, began, "PING answered")
 	return facts, nil
 }
 

@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ func (u urlReader) read(raw string) (reason, fix string) {
 	case !found:
 		return "this is no URL", "write redis://host:6379"
 	case !known:
-		return "the scheme is none of redis, rediss, valkey, valkeys, unix and embedded", didYouMean(scheme, schemeNames())
+		return "the scheme is none of redis, rediss, valkey, valkeys, unix and embedded", cmp.Or(didYouMean(scheme, schemeNames()), "write redis://host:6379")
 	}
 
 	end := strings.IndexAny(rest, "/?#")
@@ -220,7 +221,7 @@ func (u urlReader) readQuery(query string) {
 		text, err := url.PathUnescape(escaped)
 		switch {
 		case at < 0:
-			fault("there is none of that name", didYouMean(key, names(field.urlKey)))
+			fault("there is none of that name", cmp.Or(didYouMean(key, names(field.urlKey)), "docs/environment.md lists them"))
 		case err != nil:
 			fault(badEscape("value"))
 		case text == "":

@@ -1,7 +1,7 @@
 package redisconn
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,27 +128,16 @@ var configRules = slices.Concat([]rule{
 		return when(raw.TLS.Enabled && slices.ContainsFunc(full.Connection.Addrs, isSocket),
 			"Redis speaks no TLS on a unix socket", "switch TLS off, or connect over TCP")
 	}},
-	{[]string{"pool.min_idle", "pool.size"}, func(raw, full *Config) (string, string) {
-		return atMost(full.Pool.MinIdle, full.Pool.Size, "pool.size")
-	}},
-	{[]string{"pool.max_idle", "pool.size"}, func(raw, full *Config) (string, string) {
-		return atMost(full.Pool.MaxIdle, full.Pool.Size, "pool.size")
-	}},
+	atMost("pool.min_idle", "pool.size"),
+	atMost("pool.max_idle", "pool.size"),
 	{[]string{"pool.min_idle", "pool.max_idle"}, func(raw, full *Config) (string, string) {
 		if raw.Pool.MaxIdle == 0 { // it is pool.size then, which the first of these rules is about
 			return "", ""
 		}
-		return atMost(full.Pool.MinIdle, full.Pool.MaxIdle, "pool.max_idle")
+		return atMost("pool.min_idle", "pool.max_idle").fault(raw, full)
 	}},
-	{[]string{"pool.lifetime_jitter", "pool.max_lifetime"}, func(raw, full *Config) (string, string) {
-		if full.Pool.MaxLifetime == 0 {
-			return when(full.Pool.LifetimeJitter != 0, "there is no max_lifetime to spread", "set pool.max_lifetime, or leave this out")
-		}
-		return atMost(full.Pool.LifetimeJitter, full.Pool.MaxLifetime, "pool.max_lifetime")
-	}},
-	{[]string{"retry.min_backoff", "retry.max_backoff"}, func(raw, full *Config) (string, string) {
-		return atMost(full.Retry.MinBackoff, full.Retry.MaxBackoff, "retry.max_backoff")
-	}},
+	atMost("pool.lifetime_jitter", "pool.max_lifetime"),
+	atMost("retry.min_backoff", "retry.max_backoff"),
 },
 	rulesFor(plainPaths, "tls.ca_file", "tls.cert_file", "tls.key_file", "connection.password_file"),
 	rulesFor(onlyWithTLS, "tls.ca_file", "tls.cert_file", "tls.key_file", "tls.server_name", "tls.min_version", "tls.insecure_skip_verify"),
@@ -204,9 +193,13 @@ func when(broken bool, reason, fix string) (string, string) {
 	return reason, fix
 }
 
-// atMost says that a value exceeds the one it must stay within.
-func atMost[N int | time.Duration](n, limit N, limitPath string) (reason, fix string) {
-	return when(n > limit, fmt.Sprintf("it must not be above %s, which is %v", limitPath, limit), "lower it, or raise "+limitPath)
+// atMost is the rule that a number or duration stays within another one.
+func atMost(path, limitPath string) rule {
+	f, limit := fieldAt(path), fieldAt(limitPath)
+	return rule{[]string{path, limitPath}, func(raw, full *Config) (string, string) {
+		return when(f.value(full).Int() > limit.value(full).Int(),
+			"it must not be above "+limitPath+", which is "+limit.shown(full), "lower it, or raise "+limitPath)
+	}}
 }
 
 // faults runs every check, in the order of the fields and then of the rules.
@@ -216,7 +209,7 @@ func (c Config) faults(skip map[string]bool, sources func(path string) []string)
 	full := c.withDefaults()
 	var all []*FieldError
 	add := func(f field, source, reason, fix string) {
-		all = append(all, &FieldError{Field: f.path, Source: source, Value: f.shown(&full), Reason: reason, Fix: fix})
+		all = append(all, &FieldError{Field: f.path, Source: source, Value: f.shown(&c), Reason: reason, Fix: fix})
 	}
 	settled := map[string]bool{} // nothing more to say about these
 	for _, f := range configFields {
@@ -251,13 +244,12 @@ func (c Config) faults(skip map[string]bool, sources func(path string) []string)
 // sources of all that are.
 func (r rule) blame(c *Config, sources func(path string) []string) (named field, source string) {
 	var from []string
-	for i := len(r.fields) - 1; i >= 0; i-- {
-		f := fieldAt(r.fields[i])
-		if f.isSet(c) || i == 0 && named.path == "" {
+	for _, path := range r.fields {
+		if f := fieldAt(path); named.path == "" && f.isSet(c) {
 			named = f
 		}
-		if s := firstOf(sources(f.path)); s != "" && !slices.Contains(from, s) {
-			from = slices.Insert(from, 0, s)
+		if s := firstOf(sources(path)); s != "" && !slices.Contains(from, s) {
+			from = append(from, s)
 		}
 	}
 	return named, strings.Join(from, " and ")
@@ -279,9 +271,5 @@ func choiceFault(f field, c *Config) (reason, fix string) {
 	if f.path == "mode" && (text == "sentinel" || text == "cluster") {
 		return "this mode is not supported yet", "use one of " + strings.Join(f.choices, ", ")
 	}
-	fix = didYouMean(text, f.choices)
-	if fix == "" {
-		fix = "write one of them"
-	}
-	return "it is none of " + strings.Join(f.choices, ", "), fix
+	return "it is none of " + strings.Join(f.choices, ", "), cmp.Or(didYouMean(text, f.choices), "write one of them")
 }
