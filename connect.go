@@ -59,7 +59,7 @@ func (c *Client) connectOnce(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 	err := c.connect(ctx)
-	if err != nil {
+	if c.generation.Load() == nil {
 		c.gate.close(err, false)
 		c.machine.to(StateIdle, "Connect failed: "+string(ClassOf(err)))
 	}
@@ -109,46 +109,51 @@ func (c *Client) connect(ctx context.Context) error {
 		c.attemptFailed(failed)
 		return failed
 	}
-	var last *ConnectError
+	var met *ConnectError
 	for attempt := 1; ; attempt++ {
-		probe, facts, err := target.verify(ctx, c.stageReport)
-		switch {
-		case err == nil && c.install(target, probe, facts):
-			return c.alreadyBeyond()
-		case err == nil:
-			probe.close()
-		}
-		if c.life.Err() != nil {
-			c.abandon(target)
+		err := c.try(ctx, target)
+		if err == nil || c.life.Err() != nil {
 			return c.alreadyBeyond()
 		}
 		failed := &ConnectError{
 			Stage: stageOf(err), Addr: c.addr, Class: diagnose(err).class, Attempts: attempt, Elapsed: time.Since(began), Err: cause(err),
 		}
+		if ctx.Err() != nil && met != nil {
+			// An attempt that was cut short says less than the one before.
+			failed.Stage, failed.Class, failed.Err = met.Stage, met.Class, met.Err
+		}
+		met = failed
 		c.attemptFailed(failed)
-		cutShort := ctx.Err() != nil
-		var ended error
-		if !failed.Class.Info().Fatal {
-			if ended = c.pauseConnect(ctx); ended == nil {
-				last = failed
-				continue
-			}
+		if failed.Class.Info().Fatal {
+			return c.abandon(target, failed, nil)
 		}
-		c.abandon(target)
-		final := *failed // the calls that wait may have the other in their errors
-		if cutShort && last != nil {
-			// An attempt that the end of the budget cut short says less than the one before.
-			final.Stage, final.Class, final.Err = last.Stage, last.Class, last.Err
+		if ended := c.pauseConnect(ctx); ended != nil {
+			return c.abandon(target, failed, ended)
 		}
-		final.ended = ended
-		return &final
 	}
 }
 
-// abandon lets go of a target that was not installed.
-func (c *Client) abandon(t *target) {
+// abandon lets go of a target that could not be reached and returns why: what
+// the last attempt met, and what ended them, if not that.
+func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
 	t.dialer.end()
 	c.stopEmbedded()
+	if c.life.Err() != nil {
+		return c.alreadyBeyond()
+	}
+	failed := *met // the calls that waited have the other in their errors
+	failed.ended = ended
+	return &failed
+}
+
+// try makes one attempt.
+func (c *Client) try(ctx context.Context, t *target) error {
+	probe, facts, err := t.verify(ctx, c.stageReport)
+	if err == nil && !c.install(t, probe, facts) {
+		probe.close()
+		err = ErrClosed
+	}
+	return err
 }
 
 // cause strips the stage, which the ConnectError names itself.

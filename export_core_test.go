@@ -16,3 +16,10 @@ func DriverOptions(c Config) *redis.Options {
 		return nil, errors.New("these options dial nothing")
 	})
 }
+
+// TrackedSubscriptions is how many subscriptions the client would close.
+func TrackedSubscriptions(c *Client) int {
+	c.subscriptions.mu.Lock()
+	defer c.subscriptions.mu.Unlock()
+	return len(c.subscriptions.open)
+}
