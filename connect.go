@@ -206,6 +206,7 @@ func (c *Client) chooseDialer(d *dialer, cfg Config) error {
 		if err := c.opts.embedded.Start(); err != nil {
 			return err
 		}
+		c.embeds.Store(true)
 		c.log.Warn("redis is embedded in this process: for development and tests, not for production")
 		d.own = true
 		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
@@ -237,8 +238,10 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	return true
 }
 
+// stopEmbedded closes the embedded server if this client started it: one that
+// several clients share counts them.
 func (c *Client) stopEmbedded() {
-	if c.config.Mode == ModeEmbedded {
+	if c.embeds.CompareAndSwap(true, false) {
 		c.opts.embedded.Close()
 	}
 }
