@@ -1,0 +1,12 @@
+package embedded
+
+import "github.com/redisconn/redisconn"
+
+// NewPipe is the connection that clients of an embedded server get.
+var NewPipe = newPipe
+
+// NewPrivate is the server behind an Option, before any client has it.
+func NewPrivate() redisconn.EmbeddedServer { return &private{} }
+
+// ForClients is the server as its clients see it.
+func (s *Server) ForClients() redisconn.EmbeddedServer { return shared{s} }
