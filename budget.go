@@ -25,6 +25,7 @@ const deadlineSlice = 20 * time.Millisecond
 // timer for each would cost more than the rest of this layer, so those that
 // begin within one slice share one.
 type deadlines struct {
+	life      context.Context // the client's: its end ends every shared deadline
 	operation time.Duration
 	shared    atomic.Pointer[sharedDeadline]
 	renewing  sync.Mutex
@@ -70,8 +71,8 @@ func (d *deadlines) renew(now time.Time) context.Context {
 	if shared := d.shared.Load(); shared != nil && now.Before(shared.renewAt) {
 		return shared
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), now.Add(d.operation+deadlineSlice))
-	context.AfterFunc(ctx, cancel) // its own deadline is what ends it; the calls that hold it decide nothing
+	ctx, cancel := context.WithDeadline(d.life, now.Add(d.operation+deadlineSlice))
+	context.AfterFunc(ctx, cancel) // time ends it, or life; the calls that share it decide nothing
 	shared := &sharedDeadline{Context: ctx, renewAt: now.Add(deadlineSlice)}
 	d.shared.Store(shared)
 	return shared

@@ -56,6 +56,7 @@ type Client struct {
 
 	subscriptions subscriptions
 	connecting    chan struct{}   // holds one token: whoever has it connects
+	toldClass     Class           // of the last attempt; whoever connects owns it
 	installing    sync.Mutex      // a generation is installed before the end of life, or not at all
 	life          context.Context // ends when Shutdown begins to close
 	end           context.CancelFunc
@@ -79,7 +80,6 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 		config:     resolved,
 		addr:       serverName(resolved),
 		recorder:   newRecorder(),
-		deadlines:  &deadlines{operation: resolved.Timeouts.Operation},
 		connecting: make(chan struct{}, 1),
 		shutdown:   shutdown{done: make(chan struct{})},
 	}
@@ -95,6 +95,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	}
 	c.log = c.log.With("redis", c.addr)
 	c.life, c.end = context.WithCancel(background)
+	c.deadlines = &deadlines{life: c.life, operation: resolved.Timeouts.Operation}
 	c.machine = newMachine(c.recorder, c.log)
 	c.retries = newRetryPolicy(resolved.Retry, newRetryBudget(resolved.Retry.Budget, &c.counts.commands))
 

@@ -65,11 +65,9 @@ func (c *Client) connectInBackground() {
 	c.gate.close(errConnecting, true)
 	c.background.Go(func() {
 		for c.life.Err() == nil {
-			err := c.connect(c.life)
-			if err == nil {
+			if c.connect(c.life) == nil {
 				return
 			}
-			c.gate.close(err, false)
 			select {
 			case <-time.After(fatalRecheck):
 			case <-c.life.Done():
@@ -147,15 +145,18 @@ func (c *Client) pauseConnect(ctx context.Context) bool {
 	}
 }
 
-// attemptFailed tells of an attempt. The log hears of the first; the rest differ in nothing but their number.
+// attemptFailed tells of an attempt: the calls that wait, the flight recorder
+// and, once for each kind of failure in a row, the log.
 func (c *Client) attemptFailed(err *ConnectError) {
+	c.gate.close(err, !err.Class.Info().Fatal)
 	c.recorder.record(Event{
 		Kind: EventAttempt, Stage: err.Stage, Class: err.Class, Attempt: err.Attempts, Took: err.Elapsed, Detail: peerText(err.Err),
 	})
-	level := slog.LevelDebug
-	if err.Attempts == 1 {
-		level = slog.LevelWarn
+	level := slog.LevelWarn
+	if err.Class == c.toldClass {
+		level = slog.LevelDebug
 	}
+	c.toldClass = err.Class
 	c.log.Log(background, level, "redis connect attempt failed", "attempt", err.Attempts, "stage", string(err.Stage), "class", string(err.Class), "error", peerText(err.Err))
 }
 
@@ -193,10 +194,16 @@ func (c *Client) newTarget() (*target, error) {
 	d.life, d.end = context.WithCancel(c.life)
 	for _, w := range warnings {
 		c.recorder.record(Event{Kind: EventWarning, Detail: w.Code + " " + w.Text})
-		c.log.Warn("redis configuration: "+w.Text, "code", w.Code, "field", w.Field, "fix", w.Fix)
 	}
+	logWarnings(c.log, warnings)
 	c.stageReport(StageConfig, time.Since(began), "the configuration is valid, "+plural(len(warnings), "warning"))
 	return &target{config: cfg, dialer: d}, nil
+}
+
+func logWarnings(log *slog.Logger, warnings []Warning) {
+	for _, w := range warnings {
+		log.Warn("redis configuration: "+w.Text, "code", w.Code, "field", w.Field, "fix", w.Fix)
+	}
 }
 
 // chooseDialer decides what opens the stream.

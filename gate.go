@@ -74,9 +74,14 @@ func (g *gate) shut() int64 {
 	return inFlight
 }
 
-// close makes calls wait for what cause describes to pass, or fail when waiting is false.
+// close makes calls wait for what cause describes to pass, or fail when waiting
+// is false. A new cause does not begin a new outage.
 func (g *gate) close(cause error, waiting bool) {
-	g.replace(&outage{cause: cause, since: time.Now(), waiting: waiting, over: make(chan struct{})})
+	since := time.Now()
+	if old := g.outage.Load(); old != nil {
+		since = old.since
+	}
+	g.replace(&outage{cause: cause, since: since, waiting: waiting, over: make(chan struct{})})
 }
 
 // open ends the outage and lets those who wait go on.

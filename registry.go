@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -158,9 +159,11 @@ func Default(ctx context.Context) (*Client, error) {
 	if client, ok := Clients.Get(DefaultName); ok {
 		return client, nil
 	}
-	cfg, err := FromEnv()
+	environment := NewBuilder().Env(defaultEnvPrefix)
+	cfg, err := environment.Build()
 	if err != nil {
 		return nil, err
 	}
+	logWarnings(slog.Default(), environment.warnings) // the client tells those of the configuration itself
 	return Clients.Open(ctx, DefaultName, cfg)
 }

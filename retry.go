@@ -219,9 +219,9 @@ func (c *Client) failed(ctx context.Context, call *call, f failure) error {
 	if call.applied == "" {
 		call.settle(f)
 	}
-	class := f.class
-	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout) {
-		class = ClassClosed
+	class, expired := f.class, ctx.Err()
+	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
+		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}
 	c.counts.failures.Add(1)
 	if call.applied == AppliedMaybe {
@@ -239,6 +239,6 @@ func (c *Client) failed(ctx context.Context, call *call, f failure) error {
 		State:    c.State(),
 		Pool:     c.poolUse(),
 		Err:      f.err,
-		expired:  ctx.Err(),
+		expired:  expired,
 	}
 }

@@ -66,21 +66,30 @@ func (m *machine) state() State { return m.now.Load().To }
 
 // to makes a transition, if it exists from where the machine stands, and reports whether it did.
 func (m *machine) to(next State, reason string) bool {
-	m.moving.Lock()
-	defer m.moving.Unlock()
-	was := m.now.Load()
-	if was.To == next || !slices.Contains(successors[was.To], next) {
+	was, ok := m.move(next, reason)
+	if !ok {
 		return false
 	}
-	change := &StateChange{From: was.To, To: next, At: time.Now(), Reason: reason}
-	m.now.Store(change)
-	m.recorder.record(Event{Kind: EventStateChange, From: change.From, To: change.To, Detail: reason})
 	level := slog.LevelInfo
 	if next == StateDown || next == StateDegraded {
 		level = slog.LevelWarn
 	}
-	m.log.Log(background, level, "redis connection "+string(next), "from", string(was.To), "after", change.At.Sub(was.At), "reason", reason)
+	m.log.Log(background, level, "redis connection "+string(next), "from", string(was.To), "after", time.Since(was.At), "reason", reason)
 	return true
+}
+
+// move is the part of a transition that is done under the lock. A log handler
+// is the program's own code and must not run there: it may use the client.
+func (m *machine) move(next State, reason string) (was *StateChange, ok bool) {
+	m.moving.Lock()
+	defer m.moving.Unlock()
+	was = m.now.Load()
+	if was.To == next || !slices.Contains(successors[was.To], next) {
+		return was, false
+	}
+	m.now.Store(&StateChange{From: was.To, To: next, At: time.Now(), Reason: reason})
+	m.recorder.record(Event{Kind: EventStateChange, From: was.To, To: next, Detail: reason})
+	return was, true
 }
 
 // State returns where the client is in its life. It is an atomic load.

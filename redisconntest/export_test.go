@@ -1,5 +1,7 @@
 package redisconntest
 
+import "time"
+
 // Seams for the tests of the kit itself.
 var (
 	ReadRequest    = readRequest
@@ -23,6 +25,11 @@ func WithPortTakenMeanwhile(port int) ServerOption {
 			return holdPort(wanted)
 		}
 	}
+}
+
+// WithPatience changes how long a server may take to answer and a replica to synchronize.
+func WithPatience(d time.Duration) ServerOption {
+	return func(c *serverConfig) { c.patience = d }
 }
 
 // WithServerProgram starts another program.

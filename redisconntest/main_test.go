@@ -17,6 +17,8 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(dieEnv); mode != "" {
 		startServerAndDie(mode)
 	}
+	// The driver prints every failed dial, and most tests here are about failing.
+	redis.SetLogger(silence{})
 	code := m.Run()
 	// The kit ends its own goroutines and NoLeaks trusts it to; this is why it can.
 	deadline := time.Now().Add(5 * time.Second)
@@ -31,6 +33,10 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
 
 // plain returns a go-redis client with the driver's defaults, apart from what the test changes.
 func plain(t testing.TB, addr string, change ...func(*redis.Options)) *redis.Client {

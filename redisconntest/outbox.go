@@ -6,7 +6,7 @@ import (
 )
 
 // outboxLimit bounds what waits for a slow client, so that a proxy holds back a server as a network does.
-const outboxLimit = 64 << 20
+const outboxLimit = 16 << 20
 
 // parcel is something on its way to a client: bytes, or the end of the link.
 type parcel struct {

@@ -174,8 +174,9 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.delay = d
 }
 
-// Slice makes the proxy write replies in pieces of n bytes, with 50 µs between two pieces so that the client's
-// kernel rarely joins them again. From the 1000th piece of a reply on there is no pause. Zero ends it.
+// Slice makes the proxy write replies in pieces of n bytes, with a pause of up to a millisecond between two pieces so
+// that the client's kernel rarely joins them again. After 200 pieces of a reply the rest follows without pauses, so
+// no reply takes much longer than 200 ms. Zero ends it.
 func (p *Proxy) Slice(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -312,4 +313,27 @@ func (p *Proxy) count(change func(*ProxyStats)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change(&p.stats)
+}
+
+// pieceSize returns in what pieces that many bytes are written.
+func (p *Proxy) pieceSize(whole int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.piece > 0 {
+		return p.piece
+	}
+	return max(whole, 1)
+}
+
+func (p *Proxy) currentEnding() Ending {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ending
+}
+
+// due returns when something that came now is to reach the client.
+func (p *Proxy) due() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Add(p.delay)
 }

@@ -78,8 +78,8 @@ func (p *Proxy) lay(f *Fault) *Fault {
 	return f
 }
 
-// Hits returns how often the fault has struck. A strike counts when it has happened: the reply was received and
-// dropped, the request forwarded, dropped or answered.
+// Hits returns how often the fault has struck. A strike is counted before the client can see it, and after the server
+// has replied (DropReply) or was sent the request (CutAfterForward).
 func (f *Fault) Hits() int {
 	f.p.mu.Lock()
 	defer f.p.mu.Unlock()

@@ -32,7 +32,7 @@ const (
 	maxElements = 1 << 31
 
 	// readChunk is how much of a long string is read at a time: memory follows what arrives, not what is announced.
-	readChunk = 1 << 20
+	readChunk = 64 << 10
 )
 
 // readRequest reads one request: an array of bulk strings, or an inline command as typed into a terminal. An empty

@@ -58,7 +58,7 @@ type Server struct {
 func NewServer(t testing.TB, opts ...ServerOption) *Server {
 	t.Helper()
 	s := &Server{t: t, program: RequireRedis(t), auditPassword: newAuditPassword()}
-	s.cfg.hold = holdPort
+	s.cfg.hold, s.cfg.patience = holdPort, startLimit
 	for _, opt := range opts {
 		opt(&s.cfg)
 	}

@@ -1,6 +1,9 @@
 package redisconntest
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // ServerOption changes how [NewServer] starts the server.
 type ServerOption func(*serverConfig)
@@ -19,6 +22,7 @@ type serverConfig struct {
 	master     *Server
 	directives [][]string
 	hold       func(port int) (*heldPort, error)
+	patience   time.Duration // until it must answer
 }
 
 type aclUser struct {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -161,14 +162,14 @@ func (s *Server) start() error {
 		return err
 	}
 	defer log.Close()
-	before := len(s.Log())
+	before := s.Log()
 	if s.process, err = startProcess(log, s.program, config); err != nil {
 		s.process = nil
 		return fmt.Errorf("cannot start %s: %w", s.program, err)
 	}
 	if err = s.awaitReady(); err != nil {
 		err = errors.Join(err, s.end(syscall.SIGKILL))
-		return fmt.Errorf("%w\nserver log:\n%s", err, s.Log()[before:])
+		return fmt.Errorf("%w\nserver log:\n%s", err, strings.TrimPrefix(s.Log(), before))
 	}
 	return nil
 }
@@ -176,7 +177,7 @@ func (s *Server) start() error {
 // awaitReady waits until the server answers a PING with anything but LOADING.
 func (s *Server) awaitReady() error {
 	last := errors.New("no attempt was made")
-	ready := poll(startLimit, func() bool {
+	ready := poll(s.cfg.patience, func() bool {
 		if !s.running() {
 			return true
 		}
@@ -187,7 +188,7 @@ func (s *Server) awaitReady() error {
 	case !s.running():
 		return errors.New("redis-server exited instead of answering")
 	case !ready:
-		return fmt.Errorf("redis-server does not answer within %v: %w", startLimit, last)
+		return fmt.Errorf("redis-server does not answer within %v: %w", s.cfg.patience, last)
 	}
 	return nil
 }
@@ -195,12 +196,12 @@ func (s *Server) awaitReady() error {
 // awaitReplication waits until the replica has its first copy of the data.
 func (s *Server) awaitReplication() error {
 	var link string
-	synced := poll(startLimit, func() bool {
+	synced := poll(s.cfg.patience, func() bool {
 		link = infoField(s.Client().Info(context.Background(), "replication").Val(), "master_link_status")
 		return link == "up"
 	})
 	if !synced {
-		return fmt.Errorf("the replica's link to its master is %q after %v; server log:\n%s", link, startLimit, s.Log())
+		return fmt.Errorf("the replica's link to its master is %q after %v; server log:\n%s", link, s.cfg.patience, s.Log())
 	}
 	return nil
 }

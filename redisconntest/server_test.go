@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -344,8 +343,12 @@ func TestMisuseOfAServerIsReported(t *testing.T) {
 	}
 }
 
-func TestServerThatNeverAnswersIsReportedWithItsState(t *testing.T) {
+func TestServerThatExitsOrNeverAnswersIsReported(t *testing.T) {
 	redisconntest.RequireRedis(t)
+	sleeper := filepath.Join(t.TempDir(), "sleeper")
+	if err := os.WriteFile(sleeper, []byte("#!/bin/sh\necho asleep\nexec sleep 60\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	err := redisconntest.Run(func(t testing.TB) {
 		server := redisconntest.NewServer(t)
 		server.Kill()
@@ -355,6 +358,36 @@ func TestServerThatNeverAnswersIsReportedWithItsState(t *testing.T) {
 		server.Start()
 	})
 	wantError(t, err, "cannot start", "exited instead of answering")
+
+	t.Setenv(redisconntest.ServerEnv, sleeper)
+	err = redisconntest.Run(func(t testing.TB) {
+		redisconntest.NewServer(t, redisconntest.WithPatience(100*time.Millisecond))
+	})
+	wantError(t, err, "does not answer within 100ms", "refused", "asleep")
+}
+
+func TestReplicaThatCannotReachItsMasterIsReported(t *testing.T) {
+	redisconntest.RequireRedis(t)
+	err := redisconntest.Run(func(t testing.TB) {
+		master := redisconntest.NewServer(t)
+		master.Kill()
+		redisconntest.NewServer(t, redisconntest.WithReplicaOf(master), redisconntest.WithPatience(300*time.Millisecond))
+	})
+	wantError(t, err, `link to its master is "down"`, "Connecting to MASTER")
+}
+
+// A server that reads its file back says so to every client: a test that goes on too early sees LOADING.
+func TestStartWaitsUntilTheDataIsLoaded(t *testing.T) {
+	server := redisconntest.NewServer(t, redisconntest.WithAppendOnly(), redisconntest.WithDirective("enable-debug-command", "local"),
+		redisconntest.WithDirective("key-load-delay", "20000")) // microseconds per key
+	for i := range 20 {
+		must[string](t)(server.Client().Set(t.Context(), fmt.Sprint("k", i), i, 0).Result())
+	}
+	server.Restart()
+	client := plain(t, server.Addr(), once)
+	if n := must[int64](t)(client.DBSize(t.Context()).Result()); n != 20 {
+		t.Errorf("%d keys, want 20", n)
+	}
 }
 
 func TestMissingServerProgramSkipsTheTestOrFailsItWhereRequired(t *testing.T) {
@@ -384,7 +417,8 @@ func startServerAndDie(mode string) {
 		case "exit":
 			os.Exit(3)
 		case "kill":
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			self, _ := os.FindProcess(os.Getpid())
+			_ = self.Kill()
 		}
 		select {}
 	})

@@ -3,7 +3,6 @@ package redisconntest
 import (
 	"errors"
 	"net"
-	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -21,7 +20,8 @@ func NewUnreachable(t testing.TB) string {
 	const patience = 250 * time.Millisecond
 	for range 8 {
 		conn, err := net.DialTimeout("tcp", listener.Addr().String(), patience)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		var failure net.Error
+		if errors.As(err, &failure) && failure.Timeout() {
 			return listener.Addr().String()
 		}
 		if err != nil {

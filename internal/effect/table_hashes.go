@@ -24,11 +24,13 @@ var hashCommands = commands{
 	"hrandfield":   read(oneKey),
 	"hscan":        read(oneKey),
 	"hset":         idempotent(oneKey),
-	"hsetex":       idempotent(oneKey).with(options{from: 2, until: untilFields, listed: expiry, unlisted: Conditional}).because("FNX and FXX look at what is there"),
-	"hsetnx":       conditional(oneKey).because("the second application finds the field and reports 0"),
-	"hstrlen":      read(oneKey),
-	"httl":         read(oneKey),
-	"hvals":        read(oneKey),
+	"hsetex": idempotent(oneKey).
+		with(options{from: 2, until: untilFields, listed: expiry, unlisted: Conditional}).
+		because("FNX and FXX look at what is there"),
+	"hsetnx":  conditional(oneKey).because("the second application finds the field and reports 0"),
+	"hstrlen": read(oneKey),
+	"httl":    read(oneKey),
+	"hvals":   read(oneKey),
 
 	"himport":            container(),
 	"himport|discard":    idempotent(noKeys).stateful(),

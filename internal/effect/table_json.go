@@ -12,8 +12,10 @@ var jsonCommands = commands{
 	"json.arrpop":    accumulating(oneKey),
 	"json.arrtrim":   accumulating(oneKey).decidedBy(keptRange(3)).because("as LTRIM"),
 	"json.clear":     idempotent(oneKey),
-	"json.del":       idempotent(oneKey).decidedBy(jsonDelEffect).because("without an array element the next one does not move up"),
-	"json.forget":    idempotent(oneKey).decidedBy(jsonDelEffect).because("without an array element the next one does not move up"),
+	"json.del": idempotent(oneKey).decidedBy(jsonDelEffect).
+		because("without an array element the next one does not move up"),
+	"json.forget": idempotent(oneKey).decidedBy(jsonDelEffect).
+		because("without an array element the next one does not move up"),
 	"json.get":       read(oneKey),
 	"json.merge":     idempotent(oneKey),
 	"json.mget":      read(everyButLast),
@@ -24,7 +26,9 @@ var jsonCommands = commands{
 	"json.objkeys":   read(oneKey),
 	"json.objlen":    read(oneKey),
 	"json.resp":      read(oneKey),
-	"json.set":       idempotent(oneKey).with(options{from: 4, listed: []option{{"fpha", 1, Idempotent}}, unlisted: Conditional}).because("NX and XX look at what is there"),
+	"json.set": idempotent(oneKey).
+		with(options{from: 4, listed: []option{{"fpha", 1, Idempotent}}, unlisted: Conditional}).
+		because("NX and XX look at what is there"),
 	"json.strappend": accumulating(oneKey),
 	"json.strlen":    read(oneKey),
 	"json.toggle":    accumulating(oneKey).because("the second application undoes the first"),

@@ -20,13 +20,15 @@ var listCommands = commands{
 	"lpush":      accumulating(oneKey),
 	"lpushx":     accumulating(oneKey),
 	"lrange":     read(oneKey),
-	"lrem":       accumulating(oneKey).decidedBy(lremEffect).because("a count takes the next ones each time; 0 takes all"),
-	"lset":       idempotent(oneKey),
-	"ltrim":      accumulating(oneKey).decidedBy(keptRange(2)).because("LTRIM 1 -1 drops the first each time; keeping the first or the last n is idempotent"),
-	"rpop":       accumulating(oneKey),
-	"rpoplpush":  accumulating(twoKeys).because("every application moves another element"),
-	"rpush":      accumulating(oneKey),
-	"rpushx":     accumulating(oneKey),
+	"lrem": accumulating(oneKey).decidedBy(lremEffect).
+		because("a count takes the next ones each time; 0 takes all"),
+	"lset": idempotent(oneKey),
+	"ltrim": accumulating(oneKey).decidedBy(keptRange(2)).
+		because("LTRIM 1 -1 drops the first each time; keeping the first or the last n is idempotent"),
+	"rpop":      accumulating(oneKey),
+	"rpoplpush": accumulating(twoKeys).because("every application moves another element"),
+	"rpush":     accumulating(oneKey),
+	"rpushx":    accumulating(oneKey),
 }
 
 // lremEffect: LREM key 0 value removes every such element.

@@ -18,16 +18,18 @@ var scriptingCommands = commands{
 	"script|kill":   conditional(noKeys).because("by then another script may run"),
 	"script|load":   idempotent(noKeys),
 
-	"function":         container(),
-	"function|delete":  conditional(noKeys).because("an error for a library that is gone"),
-	"function|dump":    read(noKeys),
-	"function|flush":   conditional(noKeys).because("the same state, but what was loaded in between is lost"),
-	"function|help":    read(noKeys),
-	"function|kill":    conditional(noKeys).because("by then another function may run"),
-	"function|list":    read(noKeys),
-	"function|load":    conditional(noKeys).decidedBy(functionLoadEffect).because("an error for a library that exists, but for REPLACE"),
-	"function|restore": conditional(noKeys).decidedBy(idempotentWith("replace", 3)).because("an error for a library that exists, but for REPLACE"),
-	"function|stats":   read(noKeys),
+	"function":        container(),
+	"function|delete": conditional(noKeys).because("an error for a library that is gone"),
+	"function|dump":   read(noKeys),
+	"function|flush":  conditional(noKeys).because("the same state, but what was loaded in between is lost"),
+	"function|help":   read(noKeys),
+	"function|kill":   conditional(noKeys).because("by then another function may run"),
+	"function|list":   read(noKeys),
+	"function|load": conditional(noKeys).decidedBy(functionLoadEffect).
+		because("an error for a library that exists, but for REPLACE"),
+	"function|restore": conditional(noKeys).decidedBy(idempotentWith("replace", 3)).
+		because("an error for a library that exists, but for REPLACE"),
+	"function|stats": read(noKeys),
 }
 
 var transactionCommands = commands{
@@ -35,7 +37,8 @@ var transactionCommands = commands{
 	"exec":    unknown(noKeys).stateful().because("runs whatever was queued"),
 	"multi":   conditional(noKeys).stateful().because("an error inside of MULTI"),
 	"unwatch": idempotent(noKeys).stateful(),
-	"watch":   conditional(everyKey).stateful().because("a second watch starts later and misses what happened in between"),
+	"watch": conditional(everyKey).stateful().
+		because("a second watch starts later and misses what happened in between"),
 }
 
 // functionLoadEffect looks for REPLACE where it may stand: before the code, which is the last argument.

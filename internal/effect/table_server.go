@@ -130,11 +130,12 @@ var clusterCommands = commands{
 	"cluster|reset":                 unknown(noKeys).because("HARD gives the node a new identity each time"),
 	"cluster|saveconfig":            idempotent(noKeys),
 	"cluster|set-config-epoch":      conditional(noKeys).because("an error once the epoch is set"),
-	"cluster|setslot":               conditional(noKeys).because("may raise the epoch; refused once the slot has moved"),
-	"cluster|shards":                read(noKeys),
-	"cluster|slaves":                read(noKeys),
-	"cluster|slot-stats":            read(noKeys),
-	"cluster|slots":                 read(noKeys),
+	"cluster|setslot": conditional(noKeys).
+		because("may raise the epoch; refused once the slot has moved"),
+	"cluster|shards":     read(noKeys),
+	"cluster|slaves":     read(noKeys),
+	"cluster|slot-stats": read(noKeys),
+	"cluster|slots":      read(noKeys),
 
 	"sentinel":                         container(),
 	"sentinel|ckquorum":                read(noKeys),

@@ -3,11 +3,12 @@ package effect
 // Sets.
 
 var setCommands = commands{
-	"sadd":        idempotent(oneKey).because("the same state; only the count differs"),
-	"scard":       read(oneKey),
-	"sdiff":       read(everyKey),
-	"sdiffcard":   read(countedAt(1)),
-	"sdiffstore":  idempotent(everyKey).decidedBy(accumulatingIntoItself(1, 2, rest(2))).because("a minus (a minus b) is not a minus b"),
+	"sadd":      idempotent(oneKey).because("the same state; only the count differs"),
+	"scard":     read(oneKey),
+	"sdiff":     read(everyKey),
+	"sdiffcard": read(countedAt(1)),
+	"sdiffstore": idempotent(everyKey).decidedBy(accumulatingIntoItself(1, 2, rest(2))).
+		because("a minus (a minus b) is not a minus b"),
 	"sinter":      read(everyKey),
 	"sintercard":  read(countedAt(1)),
 	"sinterstore": idempotent(everyKey),

@@ -3,32 +3,37 @@ package effect
 // Sorted sets, and geographic positions, which are kept in them.
 
 var sortedSetCommands = commands{
-	"bzmpop":           accumulating(countedAt(2)).blocking(secondsAt(1)),
-	"bzpopmax":         accumulating(everyButLast).blocking(secondsAt(-1)),
-	"bzpopmin":         accumulating(everyButLast).blocking(secondsAt(-1)),
-	"zadd":             idempotent(oneKey).with(zaddOptions).because("INCR adds; NX, XX, GT and LT look at what is there"),
-	"zcard":            read(oneKey),
-	"zcount":           read(oneKey),
-	"zdiff":            read(countedAt(1)),
-	"zdiffstore":       idempotent(destinationAndCounted).decidedBy(aggregatedIntoItself).because("a minus (a minus b) is not a minus b"),
-	"zincrby":          accumulating(oneKey),
-	"zinter":           read(countedAt(1)),
-	"zintercard":       read(countedAt(1)),
-	"zinterstore":      idempotent(destinationAndCounted).decidedBy(aggregatedIntoItself).because("a destination among the sources has its scores added again"),
-	"zlexcount":        read(oneKey),
-	"zmpop":            accumulating(countedAt(1)),
-	"zmscore":          read(oneKey),
-	"zpopmax":          accumulating(oneKey),
-	"zpopmin":          accumulating(oneKey),
-	"zrandmember":      read(oneKey),
-	"zrange":           read(oneKey),
-	"zrangebylex":      read(oneKey),
-	"zrangebyscore":    read(oneKey),
-	"zrangestore":      idempotent(twoKeys).decidedBy(copiedOntoItself).because("a range of the destination itself is cut again"),
-	"zrank":            read(oneKey),
-	"zrem":             idempotent(oneKey).because("the same state; only the count differs"),
-	"zremrangebylex":   idempotent(oneKey),
-	"zremrangebyrank":  accumulating(oneKey).decidedBy(removedRanks).because("0 9 removes the next ten each time; cutting down to n is idempotent"),
+	"bzmpop":   accumulating(countedAt(2)).blocking(secondsAt(1)),
+	"bzpopmax": accumulating(everyButLast).blocking(secondsAt(-1)),
+	"bzpopmin": accumulating(everyButLast).blocking(secondsAt(-1)),
+	"zadd": idempotent(oneKey).with(zaddOptions).
+		because("INCR adds; NX, XX, GT and LT look at what is there"),
+	"zcard":  read(oneKey),
+	"zcount": read(oneKey),
+	"zdiff":  read(countedAt(1)),
+	"zdiffstore": idempotent(destinationAndCounted).decidedBy(aggregatedIntoItself).
+		because("a minus (a minus b) is not a minus b"),
+	"zincrby":    accumulating(oneKey),
+	"zinter":     read(countedAt(1)),
+	"zintercard": read(countedAt(1)),
+	"zinterstore": idempotent(destinationAndCounted).decidedBy(aggregatedIntoItself).
+		because("a destination among the sources has its scores added again"),
+	"zlexcount":     read(oneKey),
+	"zmpop":         accumulating(countedAt(1)),
+	"zmscore":       read(oneKey),
+	"zpopmax":       accumulating(oneKey),
+	"zpopmin":       accumulating(oneKey),
+	"zrandmember":   read(oneKey),
+	"zrange":        read(oneKey),
+	"zrangebylex":   read(oneKey),
+	"zrangebyscore": read(oneKey),
+	"zrangestore": idempotent(twoKeys).decidedBy(copiedOntoItself).
+		because("a range of the destination itself is cut again"),
+	"zrank":          read(oneKey),
+	"zrem":           idempotent(oneKey).because("the same state; only the count differs"),
+	"zremrangebylex": idempotent(oneKey),
+	"zremrangebyrank": accumulating(oneKey).decidedBy(removedRanks).
+		because("0 9 removes the next ten each time; cutting down to n is idempotent"),
 	"zremrangebyscore": idempotent(oneKey),
 	"zrevrange":        read(oneKey),
 	"zrevrangebylex":   read(oneKey),
@@ -37,20 +42,25 @@ var sortedSetCommands = commands{
 	"zscan":            read(oneKey),
 	"zscore":           read(oneKey),
 	"zunion":           read(countedAt(1)),
-	"zunionstore":      idempotent(destinationAndCounted).decidedBy(aggregatedIntoItself).because("a destination among the sources has its scores added again"),
+	"zunionstore": idempotent(destinationAndCounted).decidedBy(aggregatedIntoItself).
+		because("a destination among the sources has its scores added again"),
 }
 
 var geoCommands = commands{
-	"geoadd":               idempotent(oneKey).with(options{from: 2, until: untilNumber, listed: []option{{"ch", 0, Idempotent}}, unlisted: Conditional}),
-	"geodist":              read(oneKey),
-	"geohash":              read(oneKey),
-	"geopos":               read(oneKey),
-	"georadius":            read(Keys{First: 1, Last: 1, Step: 1, moving: radiusKeys(6)}).decidedBy(radiusEffect(6)).because("writes only with STORE or STOREDIST"),
-	"georadius_ro":         read(oneKey),
-	"georadiusbymember":    read(Keys{First: 1, Last: 1, Step: 1, moving: radiusKeys(5)}).decidedBy(radiusEffect(5)).because("writes only with STORE or STOREDIST"),
+	"geoadd": idempotent(oneKey).
+		with(options{from: 2, until: untilNumber, listed: []option{{"ch", 0, Idempotent}}, unlisted: Conditional}),
+	"geodist": read(oneKey),
+	"geohash": read(oneKey),
+	"geopos":  read(oneKey),
+	"georadius": read(Keys{First: 1, Last: 1, Step: 1, moving: radiusKeys(6)}).decidedBy(radiusEffect(6)).
+		because("writes only with STORE or STOREDIST"),
+	"georadius_ro": read(oneKey),
+	"georadiusbymember": read(Keys{First: 1, Last: 1, Step: 1, moving: radiusKeys(5)}).decidedBy(radiusEffect(5)).
+		because("writes only with STORE or STOREDIST"),
 	"georadiusbymember_ro": read(oneKey),
 	"geosearch":            read(oneKey),
-	"geosearchstore":       idempotent(twoKeys).decidedBy(copiedOntoItself).because("STOREDIST onto the source replaces its positions"),
+	"geosearchstore": idempotent(twoKeys).decidedBy(copiedOntoItself).
+		because("STOREDIST onto the source replaces its positions"),
 }
 
 // zaddOptions end at the first score.

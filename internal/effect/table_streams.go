@@ -5,9 +5,10 @@ import "bytes"
 // Streams.
 
 var streamCommands = commands{
-	"xack":       idempotent(oneKey),
-	"xackdel":    idempotent(oneKey),
-	"xadd":       accumulating(oneKey).decidedBy(xaddEffect).because("an ID in full is refused the second time; IDMP and IDMPAUTO let the server recognise it"),
+	"xack":    idempotent(oneKey),
+	"xackdel": idempotent(oneKey),
+	"xadd": accumulating(oneKey).decidedBy(xaddEffect).
+		because("an ID in full is refused the second time; IDMP and IDMPAUTO let the server recognise it"),
 	"xautoclaim": accumulating(oneKey).because("every application claims the next idle entries"),
 	"xcfgset":    idempotent(oneKey),
 	"xclaim":     conditional(oneKey).because("the first application makes the entries too young to be claimed again"),
@@ -18,10 +19,11 @@ var streamCommands = commands{
 	"xpending":   read(oneKey),
 	"xrange":     read(oneKey),
 	"xread":      read(Keys{moving: streamKeys}).blocking(blockOfStreams),
-	"xreadgroup": accumulating(Keys{moving: streamKeys}).decidedBy(xreadgroupEffect).blocking(blockOfStreams).because("> delivers the next entries each time; a consumer's own history only counts another delivery"),
-	"xrevrange":  read(oneKey),
-	"xsetid":     conditional(oneKey).because("takes the last ID back behind what was added in between"),
-	"xtrim":      idempotent(oneKey),
+	"xreadgroup": accumulating(Keys{moving: streamKeys}).decidedBy(xreadgroupEffect).blocking(blockOfStreams).
+		because("> delivers the next entries each time; a consumer's own history only counts another delivery"),
+	"xrevrange": read(oneKey),
+	"xsetid":    conditional(oneKey).because("takes the last ID back behind what was added in between"),
+	"xtrim":     idempotent(oneKey),
 
 	"xgroup":                container(),
 	"xgroup|create":         conditional(keyAfterSubcommand).because("an error for a group that exists"),

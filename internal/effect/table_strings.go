@@ -23,22 +23,24 @@ var stringCommands = commands{
 	"msetex":      idempotent(Keys{moving: msetexKeys}).decidedBy(msetexEffect),
 	"msetnx":      conditional(everySecond).because("the second application finds the keys and reports 0"),
 	"psetex":      idempotent(oneKey),
-	"set":         idempotent(oneKey).with(options{from: 3, listed: expiry, unlisted: Conditional}).because("NX, XX, GET, IFEQ and the like look at what is there"),
-	"setex":       idempotent(oneKey),
-	"setnx":       conditional(oneKey).because("the second application finds the key and reports 0"),
-	"setrange":    idempotent(oneKey),
-	"strlen":      read(oneKey),
-	"substr":      read(oneKey),
+	"set": idempotent(oneKey).with(options{from: 3, listed: expiry, unlisted: Conditional}).
+		because("NX, XX, GET, IFEQ and the like look at what is there"),
+	"setex":    idempotent(oneKey),
+	"setnx":    conditional(oneKey).because("the second application finds the key and reports 0"),
+	"setrange": idempotent(oneKey),
+	"strlen":   read(oneKey),
+	"substr":   read(oneKey),
 }
 
 var bitmapCommands = commands{
 	"bitcount":    read(oneKey),
 	"bitfield":    read(oneKey).decidedBy(bitfieldEffect),
 	"bitfield_ro": read(oneKey),
-	"bitop":       idempotent(keysAfterOperation).decidedBy(accumulatingIntoItself(2, 3, rest(3))).because("a destination among the sources is turned over again, as by NOT and XOR"),
-	"bitpos":      read(oneKey),
-	"getbit":      read(oneKey),
-	"setbit":      idempotent(oneKey).because("the same state; only the old bit in the reply differs"),
+	"bitop": idempotent(keysAfterOperation).decidedBy(accumulatingIntoItself(2, 3, rest(3))).
+		because("a destination among the sources is turned over again, as by NOT and XOR"),
+	"bitpos": read(oneKey),
+	"getbit": read(oneKey),
+	"setbit": idempotent(oneKey).because("the same state; only the old bit in the reply differs"),
 }
 
 // msetexKeys counts the keys of MSETEX numkeys key value ….

@@ -3,7 +3,8 @@ package effect
 // Time series (module TimeSeries, part of Redis 8).
 
 var timeSeriesCommands = commands{
-	"ts.add":         accumulating(oneKey).decidedBy(tsAddEffect).because("* is another sample each time; for a given time the duplicate policy decides, and that of the key may be SUM"),
+	"ts.add": accumulating(oneKey).decidedBy(tsAddEffect).
+		because("* is another sample each time; for a given time the duplicate policy decides, and that of the key may be SUM"),
 	"ts.alter":       idempotent(oneKey),
 	"ts.create":      conditional(oneKey).because("an error for a key that exists"),
 	"ts.createrule":  conditional(twoKeys).because("an error for a rule that exists"),
@@ -17,6 +18,8 @@ var timeSeriesCommands = commands{
 	"ts.mget":        read(noKeys),
 	"ts.mrange":      read(noKeys),
 	"ts.mrevrange":   read(noKeys),
+	"ts.nrange":      read(countedAt(1)),
+	"ts.nrevrange":   read(countedAt(1)),
 	"ts.queryindex":  read(noKeys),
 	"ts.querylabels": read(noKeys),
 	"ts.range":       read(oneKey),
