@@ -85,6 +85,7 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 	var last *ConnectError
 	for attempt := 1; ; attempt++ {
+		tried := time.Now()
 		probe, facts, err := target.verify(ctx, c.stageReport)
 		if err == nil {
 			if c.install(target, probe, facts) {
@@ -101,7 +102,7 @@ func (c *Client) connect(ctx context.Context) error {
 			last = failed
 		}
 		last.Attempts, last.Elapsed = attempt, time.Since(began)
-		c.attemptFailed(failed)
+		c.attemptFailed(failed, time.Since(tried))
 		if failed.Class.Info().Fatal || !c.pauseConnect(ctx) {
 			target.dialer.end()
 			c.stopEmbedded()
@@ -147,10 +148,10 @@ func (c *Client) pauseConnect(ctx context.Context) bool {
 
 // attemptFailed tells of an attempt: the calls that wait, the flight recorder
 // and, once for each kind of failure in a row, the log.
-func (c *Client) attemptFailed(err *ConnectError) {
+func (c *Client) attemptFailed(err *ConnectError, took time.Duration) {
 	c.gate.close(err, !err.Class.Info().Fatal)
 	c.recorder.record(Event{
-		Kind: EventAttempt, Stage: err.Stage, Class: err.Class, Attempt: err.Attempts, Took: err.Elapsed, Detail: peerText(err.Err),
+		Kind: EventAttempt, Stage: err.Stage, Class: err.Class, Attempt: err.Attempts, Took: took, Detail: peerText(err.Err),
 	})
 	level := slog.LevelWarn
 	if err.Class == c.toldClass {
@@ -193,7 +194,7 @@ func (c *Client) newTarget() (*target, error) {
 	}
 	d.life, d.end = context.WithCancel(c.life)
 	for _, w := range warnings {
-		c.recorder.record(Event{Kind: EventWarning, Detail: w.Code + " " + w.Text})
+		c.recorder.record(Event{Kind: EventWarning, Warning: &w, Detail: w.String()})
 	}
 	logWarnings(c.log, warnings)
 	c.stageReport(StageConfig, time.Since(began), "the configuration is valid, "+plural(len(warnings), "warning"))

@@ -62,7 +62,7 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 		return nil, report.failed(StageTLS, &linkError{phase: phaseDial, err: err})
 	}
 	state := secure.ConnectionState()
-	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with a verified certificate for "+certificateName(state))
+	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+d.trust()+" certificate for "+certificateName(state))
 	return newLink(secure), nil
 }
 
@@ -96,6 +96,14 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error
 		return nil, mismatch
 	}
 	return nil, err
+}
+
+// trust says what the server's certificate is worth.
+func (d *dialer) trust() string {
+	if d.tls.InsecureSkipVerify {
+		return "an unverified"
+	}
+	return "a verified"
 }
 
 // certificateName is whom the peer's certificate was issued to.
