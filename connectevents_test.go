@@ -1,7 +1,9 @@
 package redisconn_test
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -11,9 +13,9 @@ import (
 )
 
 // history connects, whatever comes of it, and returns the events of a kind.
-func history(t *testing.T, cfg redisconn.Config, kind redisconn.EventKind) []redisconn.Event {
+func history(t *testing.T, cfg redisconn.Config, kind redisconn.EventKind, opts ...redisconn.Option) []redisconn.Event {
 	t.Helper()
-	client, err := redisconn.New(cfg, redisconn.WithLogger(slog.New(slog.DiscardHandler)))
+	client, err := redisconn.New(cfg, append(opts, redisconn.WithLogger(slog.New(slog.DiscardHandler)))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +55,11 @@ func TestTheStageTLSSaysWhetherTheCertificateWasVerified(t *testing.T) {
 		Connection: redisconn.ConnectionConfig{Addrs: []string{server.Addr()}},
 		TLS:        redisconn.TLSConfig{Enabled: true, CAFile: ca.CAFile()},
 	}
-	if said := tlsStage(t, cfg); !strings.Contains(said, "with a verified certificate") {
+	if said := stageOf(t, redisconn.StageTLS, cfg); !strings.Contains(said, "with a verified certificate") {
 		t.Errorf("verified, the stage says %q", said)
 	}
 	cfg.TLS = redisconn.TLSConfig{Enabled: true, InsecureSkipVerify: true}
-	if said := tlsStage(t, cfg); !strings.Contains(said, "with an unverified certificate") {
+	if said := stageOf(t, redisconn.StageTLS, cfg); !strings.Contains(said, "with an unverified certificate") {
 		t.Errorf("not verified, the stage says %q", said)
 	}
 	warnings := history(t, cfg, redisconn.EventWarning)
@@ -66,10 +68,26 @@ func TestTheStageTLSSaysWhetherTheCertificateWasVerified(t *testing.T) {
 	}
 }
 
-func tlsStage(t *testing.T, cfg redisconn.Config) string {
+// The stage used to claim a TCP connection to whatever a dialer of the program's own had opened.
+func TestTheStageDialNamesTheNetworkWhereItIsKnown(t *testing.T) {
+	server := redisconntest.NewServer(t)
+	cfg := redisconn.Config{Connection: redisconn.ConnectionConfig{Addrs: []string{server.Addr()}}}
+	if said := stageOf(t, redisconn.StageDial, cfg); said != "tcp connection to "+server.Addr() {
+		t.Errorf("the stage says %q", said)
+	}
+	own := redisconn.WithDialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	})
+	if said := stageOf(t, redisconn.StageDial, cfg, own); said != "connection to "+server.Addr() {
+		t.Errorf("with a dialer of its own the stage says %q", said)
+	}
+}
+
+// stageOf is what a stage proved.
+func stageOf(t *testing.T, stage redisconn.Stage, cfg redisconn.Config, opts ...redisconn.Option) string {
 	t.Helper()
-	for _, e := range history(t, cfg, redisconn.EventStage) {
-		if e.Stage == redisconn.StageTLS {
+	for _, e := range history(t, cfg, redisconn.EventStage, opts...) {
+		if e.Stage == stage {
 			return e.Detail
 		}
 	}

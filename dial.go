@@ -50,7 +50,7 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 	if err != nil {
 		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
 	}
-	report.passed(StageDial, began, d.network+" connection to "+d.addr)
+	report.passed(StageDial, began, d.kind()+" to "+d.addr)
 	if d.tls == nil {
 		return newLink(conn), nil
 	}
@@ -64,6 +64,14 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 	state := secure.ConnectionState()
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+d.trust()+" certificate for "+certificateName(state))
 	return newLink(secure), nil
+}
+
+// kind says what was opened. What the program opens by itself only it knows.
+func (d *dialer) kind() string {
+	if d.own {
+		return "connection"
+	}
+	return d.network + " connection"
 }
 
 // handshake puts TLS on conn. A peer that speaks plaintext leaves a TLS

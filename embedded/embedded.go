@@ -75,8 +75,9 @@ func (s *Server) Close() {
 // errEnded refuses a connection to a server that is closed.
 var errEnded = &net.OpError{Op: "dial", Net: pipeAddr{}.Network(), Addr: pipeAddr{}, Err: net.ErrClosed}
 
-// dial opens a connection to the server.
-func (s *Server) dial(ctx context.Context) (net.Conn, error) {
+// Dial opens a connection to the server, for what is not a redisconn client:
+// the Dialer of a plain driver client, a proxy in a test.
+func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 type shared struct{ server *Server }
 
 func (s shared) Start() error                               { return nil }
-func (s shared) Dial(ctx context.Context) (net.Conn, error) { return s.server.dial(ctx) }
+func (s shared) Dial(ctx context.Context) (net.Conn, error) { return s.server.Dial(ctx) }
 func (s shared) Close()                                     {}
 
 // private is a server that lives as long as the clients that use it.
@@ -131,7 +132,7 @@ func (p *private) Dial(ctx context.Context) (net.Conn, error) {
 	if server == nil { // the dial of a client that is closed meanwhile
 		return nil, errEnded
 	}
-	return server.dial(ctx)
+	return server.Dial(ctx)
 }
 
 // Close counts a client out.

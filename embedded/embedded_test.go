@@ -249,7 +249,7 @@ func TestADialThatComesTooLateIsRefused(t *testing.T) {
 	defer server.Close()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if conn, err := server.ForClients().Dial(ended); err != context.Canceled {
+	if conn, err := server.Dial(ended); err != context.Canceled {
 		t.Errorf("with a context that has ended: %v, %v", conn, err)
 	}
 }

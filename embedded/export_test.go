@@ -7,6 +7,3 @@ var NewPipe = newPipe
 
 // NewPrivate is the server behind an Option, before any client has it.
 func NewPrivate() redisconn.EmbeddedServer { return &private{} }
-
-// ForClients is the server as its clients see it.
-func (s *Server) ForClients() redisconn.EmbeddedServer { return shared{s} }
