@@ -8,7 +8,7 @@ import (
 )
 
 // stallTick is how often the meter looks at the clock.
-const stallTick = 5 * time.Millisecond
+const stallTick = 2 * time.Millisecond
 
 // meterStalls measures how long this machine keeps a goroutine waiting that
 // could run: the longest gap between two ticks, less the tick. The function ends
@@ -38,8 +38,8 @@ func meterStalls() (stop func() time.Duration) {
 	}
 }
 
-// stallSuspect is a stall that makes a missed bound the machine's fault rather
-// than ours, once.
+// stallSuspect is the stall that makes a missed bound the machine's fault rather
+// than ours, once. Half of a bound below it will do as well.
 const stallSuspect = 40 * time.Millisecond
 
 // within measures and fails the test when what was measured is above the limit.
@@ -49,7 +49,7 @@ func within(t *testing.T, limit time.Duration, what string, measure func() time.
 	stop := meterStalls()
 	took := measure()
 	stalled := stop()
-	if took > limit && stalled >= stallSuspect {
+	if took > limit && stalled >= min(stallSuspect, limit/2) {
 		t.Logf("%s took %v while the machine stalled for up to %v: measured again", what, took, stalled)
 		stop = meterStalls()
 		took = measure()

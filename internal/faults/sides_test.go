@@ -21,14 +21,26 @@ import (
 // what goes into the row.
 func bothSides(t *testing.T, row *faults.Row, plain, here func(t *testing.T) string) {
 	t.Helper()
+	oneAfterTheOther(t, row,
+		func(t *testing.T) string {
+			t.Parallel()
+			return plain(t)
+		},
+		func(t *testing.T) string {
+			t.Parallel()
+			return here(t)
+		})
+}
+
+// oneAfterTheOther is bothSides where milliseconds count.
+func oneAfterTheOther(t *testing.T, row *faults.Row, plain, here func(t *testing.T) string) {
+	t.Helper()
 	t.Run("go-redis", func(t *testing.T) {
-		t.Parallel()
 		figure := plain(t)
 		t.Log(figure)
 		row.Plain("%s", figure)
 	})
 	t.Run("redisconn", func(t *testing.T) {
-		t.Parallel()
 		figure := here(t)
 		t.Log(figure)
 		row.Here("%s", figure)
