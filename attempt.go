@@ -61,7 +61,7 @@ func (c *Client) tellWarnings(warnings []Warning) {
 	warnings = slices.DeleteFunc(slices.Clone(warnings), known)
 	c.told.warnings = append(c.told.warnings, warnings...)
 	for _, w := range warnings {
-		c.recorder.record(Event{Kind: EventWarning, Detail: w.Code + " " + w.Text})
+		c.recorder.record(Event{Kind: EventWarning, Warning: &w, Detail: w.String()})
 	}
 	logWarnings(c.log, warnings)
 }
@@ -75,7 +75,7 @@ func logWarnings(log *slog.Logger, warnings []Warning) {
 // attemptFailed tells of an attempt. The calls that wait, and the log, hear of
 // each kind of failure in a row once, the flight recorder also of attempts 2, 4,
 // 8 and so on.
-func (c *Client) attemptFailed(err *ConnectError) {
+func (c *Client) attemptFailed(err *ConnectError, took time.Duration) {
 	repeated := err.Stage == c.told.stage && err.Class == c.told.class
 	c.told.stage, c.told.class = err.Stage, err.Class
 	level := slog.LevelDebug
@@ -85,7 +85,7 @@ func (c *Client) attemptFailed(err *ConnectError) {
 	}
 	if !repeated || err.Attempts > 1 && bits.OnesCount(uint(err.Attempts)) == 1 {
 		c.recorder.record(Event{
-			Kind: EventAttempt, Stage: err.Stage, Class: err.Class, Attempt: err.Attempts, Took: err.Elapsed, Detail: peerText(err.Err),
+			Kind: EventAttempt, Stage: err.Stage, Class: err.Class, Attempt: err.Attempts, Took: took, Detail: peerText(err.Err),
 		})
 	}
 	c.log.Log(background, level, "redis connect attempt failed", "attempt", err.Attempts, "stage", string(err.Stage), "class", string(err.Class), "error", peerText(err.Err))

@@ -61,6 +61,7 @@ type Client struct {
 	life          context.Context         // ends when Drain begins to close
 	end           context.CancelFunc
 	background    sync.WaitGroup // the client's own goroutines
+	embeds        atomic.Bool    // the embedded server was started and not closed
 	shutdown      shutdown
 }
 
@@ -251,11 +252,12 @@ func WithBackgroundConnect() Option { return func(o *options) { o.background = t
 
 // EmbeddedServer is a Redis in this process. Package embedded has one.
 type EmbeddedServer interface {
-	// Start begins to serve.
+	// Start is called when a client begins to connect.
 	Start() error
-	// Dial opens a connection to it.
+	// Dial opens a connection.
 	Dial(ctx context.Context) (net.Conn, error)
-	// Close ends it and forgets its data.
+	// Close is called once for every Start that succeeded: when the client has
+	// failed to connect, or is closed.
 	Close()
 }
 

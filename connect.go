@@ -106,11 +106,12 @@ func (c *Client) connect(ctx context.Context) error {
 	target, err := c.newTarget()
 	if err != nil {
 		failed := &ConnectError{Stage: StageConfig, Addr: c.addr, Class: ClassConfig, Elapsed: time.Since(began), Err: err}
-		c.attemptFailed(failed)
+		c.attemptFailed(failed, failed.Elapsed)
 		return failed
 	}
 	var met *ConnectError
 	for attempt := 1; ; attempt++ {
+		tried := time.Now()
 		err := c.try(ctx, target)
 		if err == nil || c.life.Err() != nil {
 			return c.alreadyBeyond()
@@ -123,7 +124,7 @@ func (c *Client) connect(ctx context.Context) error {
 			failed.Stage, failed.Class, failed.Err = met.Stage, met.Class, met.Err
 		}
 		met = failed
-		c.attemptFailed(failed)
+		c.attemptFailed(failed, time.Since(tried))
 		if failed.Class.Info().Fatal {
 			return c.abandon(target, failed, nil)
 		}
@@ -222,6 +223,7 @@ func (c *Client) chooseDialer(d *dialer, cfg Config) error {
 		if err := c.opts.embedded.Start(); err != nil {
 			return err
 		}
+		c.embeds.Store(true)
 		c.log.Warn("redis is embedded in this process: for development and tests, not for production")
 		d.own = true
 		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
@@ -255,8 +257,10 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	return true
 }
 
+// stopEmbedded closes the embedded server if this client started it: one that
+// several clients share counts them.
 func (c *Client) stopEmbedded() {
-	if c.config.Mode == ModeEmbedded {
+	if c.embeds.CompareAndSwap(true, false) {
 		c.opts.embedded.Close()
 	}
 }

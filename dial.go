@@ -50,7 +50,7 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 	if err != nil {
 		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
 	}
-	report.passed(StageDial, began, d.network+" connection to "+d.addr)
+	report.passed(StageDial, began, d.kind()+" to "+d.addr)
 	if d.tls == nil {
 		return newLink(conn, d.cutWith(conn)), nil
 	}
@@ -72,6 +72,14 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 // it returns takes that back.
 func (d *dialer) cutWith(conn net.Conn) (release func() bool) {
 	return context.AfterFunc(d.life, func() { closeQuietly(conn) })
+}
+
+// kind says what was opened. What the program opens by itself only it knows.
+func (d *dialer) kind() string {
+	if d.own {
+		return "connection"
+	}
+	return d.network + " connection"
 }
 
 // handshake puts TLS on conn. A peer that speaks plaintext leaves a TLS

@@ -155,7 +155,9 @@ func (m *monitor) sample(ctx context.Context) {
 	}
 }
 
-// look sends one PING on the connection there is, or verifies a new one.
+// look sends one PING on the connection there is, or verifies a new one. That a
+// connection breaks proves nothing about the server, so then a new one has to
+// tell: a moment later commands would have found out by themselves, all at once.
 func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	limit := m.policy.Timeout
 	if m.down {
@@ -163,24 +165,26 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if m.probe == nil {
-		probe, facts, err := m.target.verify(ctx, nil)
-		if err != nil {
-			return 0, err
+	if m.probe != nil {
+		latency, err := m.probe.ping(ctx)
+		if err == nil {
+			if time.Since(m.factsAt) > factsEvery {
+				m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
+			}
+			return latency, nil
 		}
-		m.probe, m.facts, m.factsAt = probe, facts, time.Now()
-		return probe.verified, nil
-	}
-	latency, err := m.probe.ping(ctx)
-	if err != nil {
 		m.probe.close()
 		m.probe = nil
+		if diagnose(err).class != ClassLost {
+			return 0, err
+		}
+	}
+	probe, facts, err := m.target.verify(ctx, nil)
+	if err != nil {
 		return 0, err
 	}
-	if time.Since(m.factsAt) > factsEvery {
-		m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
-	}
-	return latency, nil
+	m.probe, m.facts, m.factsAt = probe, facts, time.Now()
+	return probe.verified, nil
 }
 
 // failed counts a miss. A refused connection is proof enough: nothing listens.
@@ -316,6 +320,7 @@ func (c *Client) wentDown(f failure) {
 // that wait are calls to drain.
 func (c *Client) cameBack() {
 	lasted := time.Since(c.gate.outage.Load().since)
+	c.generation.Load().breaker.reset()
 	c.gate.open() // before it is told: who hears of it may send a command at once
 	c.recorder.record(Event{Kind: EventOutageEnded, Took: lasted})
 	c.machine.to(StateReady, "answering again after "+lasted.Round(time.Millisecond).String())

@@ -12,8 +12,8 @@ type EventKind string
 const (
 	EventStateChange  EventKind = "state"         // From, To, Detail: the reason
 	EventStage        EventKind = "stage"         // Stage, Took, Detail: what was proved
-	EventAttempt      EventKind = "attempt"       // an attempt to connect failed: Stage, Class, Attempt, Detail
-	EventWarning      EventKind = "warning"       // a lint of the configuration or a file: Detail
+	EventAttempt      EventKind = "attempt"       // an attempt to connect failed: Stage, Class, Attempt, Took: this attempt, Detail
+	EventWarning      EventKind = "warning"       // a lint of the configuration or a file: Warning, Detail
 	EventProbeFailed  EventKind = "probe"         // Class, Attempt: how many in a row, Detail
 	EventOutageBegan  EventKind = "outage-began"  // Class, Detail
 	EventOutageEnded  EventKind = "outage-ended"  // Took
@@ -32,6 +32,7 @@ type Event struct {
 	Command string        `json:"command,omitempty"`
 	Attempt int           `json:"attempt,omitempty"`
 	Took    time.Duration `json:"took,omitempty"`
+	Warning *Warning      `json:"warning,omitempty"`
 	Detail  string        `json:"detail,omitempty"`
 }
 
