@@ -197,7 +197,7 @@ func (m *monitor) failed(err error) {
 	m.health.ConsecutiveFailures++
 	misses := m.health.ConsecutiveFailures
 	if misses == 1 || misses == m.policy.FailAfter || f.class != m.health.LastFailureClass {
-		m.client.recorder.record(Event{Kind: EventProbeFailed, Class: f.class, Attempt: misses, Detail: peerText(err)})
+		m.client.recorder.record(Event{Kind: EventProbeFailed, Class: f.class, Attempt: misses, Detail: peerText(cause(err))})
 	}
 	m.health.LastFailure, m.health.LastFailureClass = time.Now(), f.class
 	status := StatusWarn
@@ -205,7 +205,7 @@ func (m *monitor) failed(err error) {
 		status, m.down = StatusFail, true
 		m.client.wentDown(f)
 	}
-	m.publish(status, f.class, info.Meaning+": "+peerText(err))
+	m.publish(status, f.class, info.Meaning+": "+peerText(cause(err)))
 }
 
 // succeeded counts a hit.
@@ -282,7 +282,8 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	m.latest.Store(&h)
 }
 
-// summarize sorts a copy: once a second, off everybody's way.
+// summarize sorts a copy: once a second, off everybody's way. Percentiles are
+// rounded down, so that one slow answer among a few is no verdict.
 func summarize(ring []time.Duration) Latency {
 	sorted := slices.Sorted(slices.Values(ring))
 	at := func(percent int) time.Duration { return sorted[(len(sorted)-1)*percent/100] }
@@ -306,7 +307,7 @@ func (c *Client) noticed(f failure) {
 func (c *Client) wentDown(f failure) {
 	if c.machine.to(StateDown, f.class.Info().Meaning) {
 		c.counts.outages.Add(1)
-		c.recorder.record(Event{Kind: EventOutageBegan, Class: f.class, Detail: peerText(f.err)})
+		c.recorder.record(Event{Kind: EventOutageBegan, Class: f.class, Detail: peerText(cause(f.err))})
 	}
 	if out := c.gate.outage.Load(); out != nil && ClassOf(out.cause) == f.class {
 		return
