@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -61,12 +62,12 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 	open := cmds // the commands without an answer so far; always a tail of cmds
 	for {
 		batch.attempts++
-		err := c.exec(ctx, c.generation.Load().direct.Pipeline(), open)
+		_ = c.exec(ctx, c.generation.Load().direct.Pipeline(), open) // told by the commands
 		open = unanswered(open)
 		if len(open) == 0 {
 			return nil
 		}
-		f := diagnose(firstFailure(open, err))
+		f := diagnose(firstError(open))
 		if link := (*linkError)(nil); errors.As(f.err, &link) && link.phase == phaseWrite {
 			f.applied = AppliedMaybe
 		}
@@ -117,7 +118,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 			if !redis.IsExecAbortError(err) && !refusedWhole(cmds) {
 				return nil // executed: each command carries the server's own answer
 			}
-			if f = diagnose(firstFailure(cmds, err)); !f.class.Info().Retried {
+			if f = diagnose(firstFailure(cmds, err)); isAnswer(f.err) {
 				return nil // refused for good: the culprit carries the reason
 			}
 		}
@@ -132,15 +133,45 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 	}
 }
 
-// exec runs cmds through one of the driver's pipelines.
+// errUnread marks a command of a batch until the driver has read its reply.
+var errUnread = errors.New("no reply was read")
+
+// exec runs cmds through one of the driver's pipelines and sees to it that each
+// has an error of its own: the server's answer, nil included, or why it has none.
+//
+// The driver does so with two exceptions. A connection that the server refused
+// in the handshake leaves commands without an error, as if they had succeeded.
+// And one that breaks amid the replies puts its failure to every command
+// without an error, to those that were answered as well. So the commands start
+// with an error that only a reply removes. Replies are read in order: the last
+// one read before those that still have it is where the connection broke, and
+// all before that one were answered.
 func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) error {
 	for _, cmd := range cmds {
-		cmd.SetErr(nil) // of an earlier attempt
+		cmd.SetErr(errUnread)
 	}
-	if err := pipe.BatchProcess(ctx, cmds...); err != nil {
+	err := pipe.BatchProcess(ctx, cmds...)
+	if err == nil {
+		_, err = pipe.Exec(ctx)
+	}
+	if err == nil {
+		return nil
+	}
+	broken := len(cmds) - 1
+	for i, cmd := range slices.Backward(cmds) {
+		if cmd.Err() == errUnread {
+			cmd.SetErr(err)
+			broken = i - 1
+		}
+	}
+	if isReply(err) {
 		return err
 	}
-	_, err := pipe.Exec(ctx)
+	for _, cmd := range cmds[:max(broken, 0)] {
+		if !isReply(cmd.Err()) {
+			cmd.SetErr(nil)
+		}
+	}
 	return err
 }
 
