@@ -124,7 +124,10 @@ func (c *Cluster) Failover(shard int) *Server {
 		return c.Masters()[shard]
 	}
 	replica := replicas[0]
-	if err := replica.ask(func(ctx context.Context, client *redis.Client) error { return client.ClusterFailover(ctx).Err() }); err != nil {
+	err := replica.ask(func(ctx context.Context, client *redis.Client) error {
+		return client.ClusterFailover(ctx).Err()
+	})
+	if err != nil {
 		c.t.Errorf("Cluster.Failover: %v", err)
 		return c.Masters()[shard]
 	}

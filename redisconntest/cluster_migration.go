@@ -100,7 +100,8 @@ func (m *Migration) moveKeys(keys []string) error {
 
 // migrate moves those of the keys that exist (https://redis.io/docs/latest/commands/migrate).
 func (m *Migration) migrate(keys []string) error {
-	command := []any{"migrate", loopback, m.to.Port(), "", 0, migrateLimit.Milliseconds(), "auth2", auditUser, m.to.auditPassword, "keys"}
+	command := []any{"migrate", loopback, m.to.Port(), "", 0, migrateLimit.Milliseconds(),
+		"auth2", auditUser, m.to.auditPassword, "keys"}
 	for _, key := range keys {
 		command = append(command, key)
 	}

@@ -25,7 +25,8 @@ func WithNodeTimeout(d time.Duration) ServerOption {
 // for seconds in between. Every pair of nodes is introduced, rather than waiting for gossip to spread.
 func (c *Cluster) start(masters, replicas int, opts []ServerOption) error {
 	if masters < 1 || masters > slotCount || replicas < 0 {
-		return fmt.Errorf("%d masters with %d replicas each: at least one master is needed, and not more than %d slots", masters, replicas, slotCount)
+		return fmt.Errorf("%d masters with %d replicas each: at least one master is needed, and not more than there are slots, %d",
+			masters, replicas, slotCount)
 	}
 	var err error
 	c.nodes, err = newMembers(c.t, masters*(1+replicas), serverConfig{auditPassword: newAuditPassword()}, opts)

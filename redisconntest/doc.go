@@ -28,6 +28,9 @@
 // it, [Server.Restart] it on the same port with the same data, freeze it ([Server.Pause], [Server.Resume]) and look
 // behind the tested code's back ([Server.Client], [Server.ConnectedClients], [Server.CommandCalls]).
 //
+// Nothing outlives the test. Cleanups kill servers by process id, also when the test panics; on Linux the kernel does
+// it even if the test binary is killed.
+//
 // Where redis-server is not installed, tests are skipped and say so; with REDISCONN_REQUIRE_REDIS=1 in the
 // environment they fail. REDISCONN_REDIS_SERVER names another program. [NewEmbedded] needs nothing installed.
 //
@@ -52,7 +55,7 @@
 //
 //   - [Sentinel.Failover], [Cluster.Failover]: planned, while everybody is well
 //   - [Sentinel.KillMaster], [Cluster.KillMaster]: a crash; [Server.Start] brings it back
-//   - [Sentinel.PauseMaster], [Cluster.PauseMaster]: silence; after [Server.Resume] it takes itself for the master still
+//   - [Sentinel.PauseMaster], [Cluster.PauseMaster]: silence; [Server.Resume] ends it
 //   - [Sentinel.Sentinels]: sentinels that are killed or paused
 //   - [Cluster.MigrateSlot]: a slot held on its way, so that clients meet ASK, TRYAGAIN and MOVED
 //
@@ -63,11 +66,6 @@
 // these steps. [Server.AddPassword], [Server.RemovePassword] and [Server.Disconnect] are the steps in which a password
 // is rotated. For the side of the client there are [ReplaceFile], which replaces a file as one, and [SecretVolume],
 // which does it as Kubernetes does for a mounted Secret.
-//
-// # The end
-//
-// Nothing outlives the test. Cleanups kill servers by process id, also when the test panics; on Linux the kernel does
-// it even if the test binary is killed.
 //
 // # Faults
 //
