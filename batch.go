@@ -73,7 +73,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 	open := cmds // the commands without an answer so far; always a tail of cmds
 	for {
 		batch.attempts++
-		err := c.exec(ctx, c.generation.Load().direct.Pipeline(), open)
+		_, err := c.exec(ctx, c.generation.Load().direct.Pipeline(), open)
 		if err == nil || !slices.ContainsFunc(open, isOpen) {
 			return firstError(cmds)
 		}
@@ -195,8 +195,8 @@ func (c *Client) failEach(ctx context.Context, batch *call, cmds []redis.Cmder, 
 func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	for {
 		batch.attempts++
-		err := c.exec(ctx, c.generation.Load().direct.TxPipeline(), cmds)
-		f, failed := transactionFailure(cmds, err)
+		read, err := c.exec(ctx, c.generation.Load().direct.TxPipeline(), cmds)
+		f, failed := transactionFailure(cmds, read, err)
 		if !failed {
 			return err
 		}
@@ -212,15 +212,16 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 	}
 }
 
-// transactionFailure says what err, the driver's verdict on a transaction,
-// proves about it as a whole. It is no failure when the server executed it or
-// refused it for good: then each command carries the server's own answer.
+// transactionFailure says what err, the driver's verdict on a transaction, proves
+// about it as a whole; read tells whether any of its commands has a reply of its
+// own. It is no failure when the server executed it or refused it for good: then
+// each command carries the server's own answer.
 //
 // EXEC is the last command that is written. So a write that failed means that
 // nothing was executed; and a result of one of the commands behind MULTI, when
 // the link broke then, means that everything was. An error does not: the server
 // may have refused the command when it was queued.
-func transactionFailure(cmds []redis.Cmder, err error) (f failure, failed bool) {
+func transactionFailure(cmds []redis.Cmder, read bool, err error) (f failure, failed bool) {
 	switch {
 	case err == nil, errors.Is(err, redis.TxFailedErr):
 		return failure{}, false
@@ -230,18 +231,19 @@ func transactionFailure(cmds []redis.Cmder, err error) (f failure, failed bool) 
 			f.applied = AppliedYes
 		}
 		return f, true
-	case refusedMulti(err):
-		return failure{class: replyClass(err.Error()), applied: AppliedMaybe, err: err}, true
 	case redis.IsExecAbortError(err):
 		if culprit := findCulprit(cmds); culprit != nil {
 			err = culprit
 		}
-		f = diagnose(err)
-		return f, f.class.Info().Retried
-	case refusedWhole(cmds):
-		return diagnose(err), true
+		return diagnose(err), !isAnswer(err)
+	case read && slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return !isOpen(cmd) }):
+		return failure{}, false // executed
 	}
-	return failure{}, false
+	f = diagnose(err) // the handshake, MULTI or EXEC was refused
+	if refusedMulti(err) {
+		f.applied = AppliedMaybe
+	}
+	return f, true
 }
 
 func hasResult(cmd redis.Cmder) bool { return cmd.Err() == nil || cmd.Err() == redis.Nil }
@@ -261,11 +263,6 @@ func unread(cmds []redis.Cmder, f failure) []redis.Cmder {
 // The text is that of ACL_DENIED_CMD in the server's acl.c.
 func refusedMulti(err error) bool {
 	return strings.HasPrefix(err.Error(), "NOPERM") && strings.Contains(err.Error(), "'multi'")
-}
-
-// refusedWhole reports whether EXEC itself was refused: no command has an answer of its own.
-func refusedWhole(cmds []redis.Cmder) bool {
-	return !slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return !isOpen(cmd) })
 }
 
 // culpritError is the command whose refusal made the server discard a transaction.
@@ -292,49 +289,56 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 }
 
 // exec runs cmds through one of the driver's pipelines. Its error is nil when no
-// command has one.
-func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) error {
+// command has one; read is what assignReplies found.
+func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
 	expectReplies(cmds)
-	err := pipe.BatchProcess(ctx, cmds...)
-	if err == nil {
+	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)
 	}
-	assignReplies(cmds, err)
-	return err
+	return assignReplies(cmds, err), err
 }
 
-// errNoReply stands in each command until its reply is read. The driver, when a
-// connection breaks, gives its error to every command that has none: also to
-// those whose reply it has read. This one tells them apart, because it is
-// overwritten by a reply alone.
-var errNoReply = errors.New("no reply was read")
+// errUnread stands in each command of a batch until the driver has read its
+// reply, which alone overwrites it.
+//
+// Without it the driver's errors mislead in two ways. When a connection breaks
+// amid the replies, its failure goes to every command without an error, to those
+// that were answered as well. And when the server refuses a connection in the
+// handshake, the commands have no error, as if they had succeeded.
+var errUnread = errors.New("no reply was read")
 
 func expectReplies(cmds []redis.Cmder) {
 	for _, cmd := range cmds {
-		cmd.SetErr(errNoReply)
+		cmd.SetErr(errUnread)
 	}
 }
 
-// assignReplies takes the driver's error, err, back from the commands that have
-// a reply and gives it to those that have none. The driver reads replies in
-// order: the one that broke off belongs to the last command before those that
-// it did not come to.
-func assignReplies(cmds []redis.Cmder, err error) {
+// assignReplies gives err, the driver's verdict on a batch, to the commands whose
+// reply was not read, and takes it back from those that have one. Replies are
+// read in order: the one that broke off belongs to the last command before
+// those that are still unread. It reports whether any command was read.
+func assignReplies(cmds []redis.Cmder, err error) (read bool) {
 	if err == nil {
-		return
+		return true
 	}
-	pending := slices.IndexFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() == errNoReply })
-	if pending < 0 {
-		pending = len(cmds)
-	}
-	for i, cmd := range cmds {
-		switch {
-		case cmd.Err() == errNoReply:
+	broken := len(cmds) - 1
+	for i, cmd := range slices.Backward(cmds) {
+		if cmd.Err() == errUnread {
 			cmd.SetErr(err)
-		case i < pending-1 && cmd.Err() != nil && !isReply(cmd.Err()):
+			broken = i - 1
+		} else {
+			read = true
+		}
+	}
+	if isReply(err) {
+		return read
+	}
+	for _, cmd := range cmds[:max(broken, 0)] {
+		if cmd.Err() != nil && !isReply(cmd.Err()) {
 			cmd.SetErr(nil)
 		}
 	}
+	return read
 }
 
 // firstError is the error that the driver's Exec returns: the first of any kind.

@@ -458,6 +458,35 @@ func TestATransactionThatNobodyIsAllowedIsAFailure(t *testing.T) {
 	wantCommandError(t, err, redisconn.ClassAuth, redisconn.AppliedNo)
 }
 
+// A connection that the server refused in its handshake left the commands of a
+// batch without an error, as if they had succeeded.
+func TestABatchWhoseConnectionIsRefusedInTheHandshakeFails(t *testing.T) {
+	redisconntest.NoLeaks(t)
+	server := redisconntest.NewServer(t)
+	proxy := redisconntest.NewProxy(t, server.Addr())
+	cfg := server.Config()
+	cfg.Connection.Addrs, cfg.Connection.DB = []string{proxy.Addr()}, 1
+	client := batchClient(t, cfg)
+	refuse := func() {
+		proxy.CutAll()
+		proxy.Answer(redisconntest.Command("select"), redisconntest.Always, "-ERR DB index is out of range")
+	}
+	defer proxy.Clear()
+
+	refuse()
+	res, err := client.RunPipeline(t.Context(), queued(t.Context(), "set a 1", "incr n"))
+	if res.Failed != 2 || redisconn.ClassOf(err) != redisconn.ClassDatabase || !redisconn.SafeToRetry(err) {
+		t.Errorf("%+v: %v", res, err)
+	}
+	tx, err := client.RunTransaction(t.Context(), queued(t.Context(), "set a 1", "incr n"))
+	if tx.Applied != redisconn.AppliedNo || redisconn.ClassOf(err) != redisconn.ClassDatabase || !redisconn.SafeToRetry(err) {
+		t.Errorf("%+v: %v", tx, err)
+	}
+	if server.CommandCalls("incr") != 0 {
+		t.Error("INCR was executed")
+	}
+}
+
 // A server that refuses MULTI executes what follows one by one. The driver reads
 // the refusal as the transaction's, which suggests that nothing was done.
 func TestATransactionOfAUserWithoutMultiMayHaveBeenAppliedInParts(t *testing.T) {

@@ -45,15 +45,19 @@ const codeSource = "code"
 func NewBuilder() *Builder { return &Builder{} }
 
 // URL reads a URL, see [ParseURL]. What the URL does not mention stays as it is.
-func (b *Builder) URL(raw string) *Builder {
-	b.newLayer().readURL(raw, "url")
-	return b
-}
+func (b *Builder) URL(raw string) *Builder { return b.Set(urlPath, raw, urlPath) }
+
+// urlPath stands for a URL as a whole where a field's path is meant.
+const urlPath = "url"
 
 // Set reads one field from text, as a command-line flag does. The path is that
-// of [Field], the source is what errors and Explain call the place it came from,
-// such as "flag --pool-size".
+// of [Field], or url for a whole URL, the source is what errors and Explain call
+// the place it came from, such as "flag --pool-size".
 func (b *Builder) Set(path, value, source string) *Builder {
+	if path == urlPath {
+		b.newLayer().readURL(value, source)
+		return b
+	}
 	f, known := findField(path)
 	if !known {
 		b.report(&FieldError{

@@ -33,6 +33,18 @@ func TestTheLastWriterWinsAndEverySourceIsRemembered(t *testing.T) {
 	}
 }
 
+func TestAURLCanComeFromAnyPlace(t *testing.T) {
+	b := redisconn.NewBuilder().Set("url", "redis://cache/2", "flag --url")
+	e, err := b.Explain()
+	if row := explained(t, e, "connection.db"); err != nil || row.Value != "2" || row.Source != "flag --url (path)" {
+		t.Errorf("%+v, %v", row, err)
+	}
+	_, err = redisconn.NewBuilder().Set("url", "cache:6379", "flag --url").Build()
+	if problems := redisconn.FieldErrors(err); len(problems) != 1 || problems[0].Field != "url" || problems[0].Source != "flag --url" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestEverySetterSetsItsField(t *testing.T) {
 	b := redisconn.NewBuilder().
 		Mode(redisconn.ModeStandalone).Addr("cache:6380").Username("app").Password("pw").DB(3).ClientName("orders").

@@ -3,7 +3,6 @@ package redisconn
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"io/fs"
@@ -160,6 +159,7 @@ type failure struct {
 var replyClasses = map[string]Class{
 	"NOAUTH":      ClassAuth,
 	"WRONGPASS":   ClassAuth,
+	"DENIED":      ClassAuth, // protected mode: no password is set, so only loopback may connect
 	"NOPERM":      ClassACL,
 	"LOADING":     ClassLoading,
 	"READONLY":    ClassReadOnly,
@@ -215,7 +215,11 @@ func diagnose(err error) failure {
 		return failure{class: ClassCanceled, applied: AppliedNo, err: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{class: ClassTimeout, applied: AppliedNo, err: err}
-	case strings.HasPrefix(err.Error(), "redis: "):
+	case errors.Is(err, ErrDraining):
+		return failure{class: ClassDraining, applied: AppliedNo, err: err}
+	case errors.Is(err, ErrClosed):
+		return failure{class: ClassClosed, applied: AppliedNo, err: err}
+	case isParserError(err):
 		return failure{class: ClassProtocol, applied: AppliedMaybe, err: err}
 	}
 	return failure{class: ClassUnknown, applied: AppliedMaybe, err: err}
@@ -224,6 +228,17 @@ func diagnose(err error) failure {
 // afterBreak is how the driver begins the error of a command on a WATCH section
 // whose connection broke before: it wraps what broke it, and was not sent.
 const afterBreak = "redis: Conn is in a bad state"
+
+// isParserError reports whether the driver could not read what the peer sent.
+// It has no type for that, only a way to begin the text.
+func isParserError(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if strings.HasPrefix(err.Error(), "redis: ") {
+			return true
+		}
+	}
+	return false
+}
 
 // replyClass classifies the text of an error reply.
 func replyClass(text string) Class {
@@ -247,18 +262,21 @@ func replyClass(text string) Class {
 func transportClass(err error) Class {
 	var (
 		dns       *net.DNSError
-		unknownCA x509.UnknownAuthorityError
 		verify    *tls.CertificateVerificationError
 		header    tls.RecordHeaderError
-		alert     tls.AlertError
+		operation *net.OpError
 		mismatch  *mismatchError
 		limit     *respguard.LimitError
 		timeout   net.Error
 	)
 	switch {
+	case err == nil:
+		return ""
 	case errors.As(err, &mismatch), errors.As(err, &header):
 		return ClassTLSMismatch
-	case errors.As(err, &verify), errors.As(err, &unknownCA), errors.As(err, &alert):
+	case errors.As(err, &verify), strings.HasPrefix(err.Error(), "tls: "),
+		// An alert of the peer's. Its type is not exported outside QUIC.
+		errors.As(err, &operation) && operation.Op == "remote error":
 		return ClassTLS
 	case errors.As(err, &limit):
 		return ClassProtocol

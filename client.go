@@ -54,12 +54,13 @@ type Client struct {
 	holders    holders
 
 	subscriptions subscriptions
-	connecting    chan struct{}   // holds one token: whoever has it connects
-	toldClass     Class           // of the last attempt; whoever connects owns it
-	installing    sync.Mutex      // a generation is installed before the end of life, or not at all
-	life          context.Context // ends when Shutdown begins to close
+	connecting    atomic.Pointer[attempt] // not nil while somebody connects
+	told          told                    // what attempts to connect have told; whoever connects owns it
+	installing    sync.Mutex              // a generation is installed before the end of life, or not at all
+	life          context.Context         // ends when Drain begins to close
 	end           context.CancelFunc
 	background    sync.WaitGroup // the client's own goroutines
+	embeds        atomic.Bool    // the embedded server was started and not closed
 	shutdown      shutdown
 }
 
@@ -74,12 +75,11 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	}
 	resolved := cfg.withDefaults()
 	c := &Client{
-		gate:       newGate(),
-		config:     resolved,
-		addr:       serverName(resolved),
-		recorder:   newRecorder(),
-		connecting: make(chan struct{}, 1),
-		shutdown:   shutdown{done: make(chan struct{})},
+		gate:     newGate(),
+		config:   resolved,
+		addr:     serverName(resolved),
+		recorder: newRecorder(),
+		shutdown: shutdown{done: make(chan struct{})},
 	}
 	for _, opt := range opts {
 		opt(&c.opts)
@@ -230,11 +230,12 @@ func WithBackgroundConnect() Option { return func(o *options) { o.background = t
 
 // EmbeddedServer is a Redis in this process. Package embedded has one.
 type EmbeddedServer interface {
-	// Start begins to serve.
+	// Start is called when a client begins to connect.
 	Start() error
-	// Dial opens a connection to it.
+	// Dial opens a connection.
 	Dial(ctx context.Context) (net.Conn, error)
-	// Close ends it and forgets its data.
+	// Close is called once for every Start that succeeded: when the client has
+	// failed to connect, or is closed.
 	Close()
 }
 

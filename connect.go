@@ -3,7 +3,6 @@ package redisconn
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -24,24 +23,43 @@ const (
 // database) end it at once. The error is a [*ConnectError].
 //
 // Callers at the same time share one attempt; on a client that is connected it
-// returns nil. After a failure it may be called again.
+// returns nil, and on one that was shut down, also meanwhile, [ErrDraining] or
+// [ErrClosed]. After a failure it may be called again.
 func (c *Client) Connect(ctx context.Context) error {
-	select {
-	case c.connecting <- struct{}{}:
-		defer func() { <-c.connecting }()
-	case <-ctx.Done():
-		return &ConnectError{Stage: StageDial, Addr: c.addr, Class: ClassTimeout, Err: ctx.Err()}
+	for {
+		mine := newAttempt()
+		if c.connecting.CompareAndSwap(nil, mine) {
+			err := c.connectOnce(ctx)
+			c.concluded(mine, err, ctx.Err() != nil)
+			return err
+		}
+		other := c.connecting.Load()
+		if other == nil {
+			continue // it ended just now
+		}
+		select {
+		case <-other.done:
+			if !other.gaveUp {
+				return other.err
+			}
+		case <-ctx.Done():
+			return c.waitedInVain(ctx.Err())
+		}
 	}
+}
+
+// connectOnce is Connect for the one caller who does it.
+func (c *Client) connectOnce(ctx context.Context) error {
 	if !c.machine.to(StateConnecting, "Connect was called") {
 		return c.alreadyBeyond()
 	}
+	c.told = told{}
 	c.gate.close(errConnecting, true)
-	budget := c.config.Timeouts.Connect
-	ctx, cancel := context.WithTimeout(ctx, budget)
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeouts.Connect)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 	err := c.connect(ctx)
-	if err != nil {
+	if c.generation.Load() == nil {
 		c.gate.close(err, false)
 		c.machine.to(StateIdle, "Connect failed: "+string(ClassOf(err)))
 	}
@@ -59,20 +77,26 @@ func (c *Client) alreadyBeyond() error {
 	return nil
 }
 
-// connectInBackground connects for as long as it takes.
+// connectInBackground connects for as long as it takes. Connect, called
+// meanwhile, shares the attempt.
 func (c *Client) connectInBackground() {
+	mine := newAttempt()
+	c.connecting.Store(mine)
 	c.machine.to(StateConnecting, "Open was called, in the background")
 	c.gate.close(errConnecting, true)
 	c.background.Go(func() {
-		for c.life.Err() == nil {
-			if c.connect(c.life) == nil {
-				return
-			}
+		err := c.connect(c.life)
+		for err != nil && c.life.Err() == nil {
 			select {
 			case <-time.After(fatalRecheck):
+				err = c.connect(c.life)
 			case <-c.life.Done():
 			}
 		}
+		if err != nil {
+			err = c.alreadyBeyond()
+		}
+		c.concluded(mine, err, false)
 	})
 }
 
@@ -81,41 +105,56 @@ func (c *Client) connect(ctx context.Context) error {
 	began := time.Now()
 	target, err := c.newTarget()
 	if err != nil {
-		return &ConnectError{Stage: StageConfig, Addr: c.addr, Class: ClassConfig, Elapsed: time.Since(began), Err: err}
+		failed := &ConnectError{Stage: StageConfig, Addr: c.addr, Class: ClassConfig, Elapsed: time.Since(began), Err: err}
+		c.attemptFailed(failed, failed.Elapsed)
+		return failed
 	}
-	var last *ConnectError
+	var met *ConnectError
 	for attempt := 1; ; attempt++ {
-		probe, facts, err := target.verify(ctx, c.stageReport)
-		if err == nil {
-			if c.install(target, probe, facts) {
-				return nil
-			}
-			probe.close()
-			err = &stageError{stage: StagePing, err: ErrClosed}
+		tried := time.Now()
+		err := c.try(ctx, target)
+		if err == nil || c.life.Err() != nil {
+			return c.alreadyBeyond()
 		}
 		failed := &ConnectError{
-			Stage: stageOf(err), Addr: c.addr, Class: connectClass(err), Attempts: attempt, Elapsed: time.Since(began), Err: cause(err),
+			Stage: stageOf(err), Addr: c.addr, Class: diagnose(err).class, Attempts: attempt, Elapsed: time.Since(began), Err: cause(err),
 		}
-		// An attempt that the end of the budget cut short says less than the one before.
-		if ctx.Err() == nil || last == nil {
-			last = failed
+		if ctx.Err() != nil && met != nil {
+			// An attempt that was cut short says less than the one before.
+			failed.Stage, failed.Class, failed.Err = met.Stage, met.Class, met.Err
 		}
-		last.Attempts, last.Elapsed = attempt, time.Since(began)
-		c.attemptFailed(failed)
-		if failed.Class.Info().Fatal || !c.pauseConnect(ctx) {
-			target.dialer.end()
-			c.stopEmbedded()
-			return last
+		met = failed
+		c.attemptFailed(failed, time.Since(tried))
+		if failed.Class.Info().Fatal {
+			return c.abandon(target, failed, nil)
+		}
+		if ended := c.pauseConnect(ctx); ended != nil {
+			return c.abandon(target, failed, ended)
 		}
 	}
 }
 
-// connectClass is the class of an attempt's failure.
-func connectClass(err error) Class {
-	if errors.Is(err, ErrClosed) {
-		return ClassClosed
+// abandon lets go of a target that could not be reached and returns why: what
+// the last attempt met, and what ended them, if not that.
+func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
+	t.dialer.end()
+	c.stopEmbedded()
+	if c.life.Err() != nil {
+		return c.alreadyBeyond()
 	}
-	return diagnose(err).class
+	failed := *met // the calls that waited have the other in their errors
+	failed.ended = ended
+	return &failed
+}
+
+// try makes one attempt.
+func (c *Client) try(ctx context.Context, t *target) error {
+	probe, facts, err := t.verify(ctx, c.stageReport)
+	if err == nil && !c.install(t, probe, facts) {
+		probe.close()
+		err = ErrClosed
+	}
+	return err
 }
 
 // cause strips the stage, which the ConnectError names itself.
@@ -127,42 +166,22 @@ func cause(err error) error {
 	return err
 }
 
-// pauseConnect waits before the next attempt and reports whether there is room for one.
-func (c *Client) pauseConnect(ctx context.Context) bool {
+// pauseConnect waits before the next attempt, or returns why there is no room for one.
+func (c *Client) pauseConnect(ctx context.Context) error {
 	pause := connectBackoffMin + rand.N(connectBackoffMax-connectBackoffMin)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left < noRoomForAttempt {
-			return false
+			return context.DeadlineExceeded
 		}
 		pause = min(pause, left-noRoomForAttempt)
 	}
 	select {
 	case <-time.After(pause):
-		return true
+		return nil
 	case <-ctx.Done():
-		return false
+		return ctx.Err()
 	}
-}
-
-// attemptFailed tells of an attempt: the calls that wait, the flight recorder
-// and, once for each kind of failure in a row, the log.
-func (c *Client) attemptFailed(err *ConnectError) {
-	c.gate.close(err, !err.Class.Info().Fatal)
-	c.recorder.record(Event{
-		Kind: EventAttempt, Stage: err.Stage, Class: err.Class, Attempt: err.Attempts, Took: err.Elapsed, Detail: peerText(err.Err),
-	})
-	level := slog.LevelWarn
-	if err.Class == c.toldClass {
-		level = slog.LevelDebug
-	}
-	c.toldClass = err.Class
-	c.log.Log(background, level, "redis connect attempt failed", "attempt", err.Attempts, "stage", string(err.Stage), "class", string(err.Class), "error", peerText(err.Err))
-}
-
-// stageReport records a stage that holds.
-func (c *Client) stageReport(stage Stage, took time.Duration, detail string) {
-	c.recorder.record(Event{Kind: EventStage, Stage: stage, Took: took, Detail: detail})
 }
 
 // newTarget reads what the configuration names: the password file and the
@@ -192,18 +211,9 @@ func (c *Client) newTarget() (*target, error) {
 		return nil, err
 	}
 	d.life, d.end = context.WithCancel(c.life)
-	for _, w := range warnings {
-		c.recorder.record(Event{Kind: EventWarning, Detail: w.Code + " " + w.Text})
-	}
-	logWarnings(c.log, warnings)
-	c.stageReport(StageConfig, time.Since(began), "the configuration is valid, "+plural(len(warnings), "warning"))
+	c.tellWarnings(warnings)
+	c.stageReport(StageConfig, time.Since(began), "the configuration is valid")
 	return &target{config: cfg, dialer: d}, nil
-}
-
-func logWarnings(log *slog.Logger, warnings []Warning) {
-	for _, w := range warnings {
-		log.Warn("redis configuration: "+w.Text, "code", w.Code, "field", w.Field, "fix", w.Fix)
-	}
 }
 
 // chooseDialer decides what opens the stream.
@@ -213,6 +223,7 @@ func (c *Client) chooseDialer(d *dialer, cfg Config) error {
 		if err := c.opts.embedded.Start(); err != nil {
 			return err
 		}
+		c.embeds.Store(true)
 		c.log.Warn("redis is embedded in this process: for development and tests, not for production")
 		d.own = true
 		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
@@ -225,27 +236,31 @@ func (c *Client) chooseDialer(d *dialer, cfg Config) error {
 	return nil
 }
 
-// install makes a verified connection the current generation and begins to
-// watch it. It reports false when the client was shut down meanwhile.
+// install makes a verified connection the current generation, begins to watch
+// it and lets calls go. Calls that wait while the client drains are calls to
+// drain, so only the end of the client's life comes too soon for it: then it
+// reports false.
 func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	c.installing.Lock()
 	defer c.installing.Unlock()
-	g := newGeneration(1, t, c.hooks)
-	if !c.machine.to(StateReady, "verified") {
-		_ = g.close() // it never carried anything
+	if c.life.Err() != nil {
 		return false
 	}
-	c.generation.Store(g)
+	c.generation.Store(newGeneration(1, t, c.hooks))
 	m := newMonitor(c, t, p, facts)
 	c.monitor.Store(m)
 	registerDriverLog(c)
 	c.background.Go(func() { m.run(c.life) })
+	// Who hears that the client is ready may send a command at once.
 	c.gate.open()
+	c.machine.to(StateReady, "verified")
 	return true
 }
 
+// stopEmbedded closes the embedded server if this client started it: one that
+// several clients share counts them.
 func (c *Client) stopEmbedded() {
-	if c.config.Mode == ModeEmbedded {
+	if c.embeds.CompareAndSwap(true, false) {
 		c.opts.embedded.Close()
 	}
 }

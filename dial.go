@@ -50,9 +50,9 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 	if err != nil {
 		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
 	}
-	report.passed(StageDial, began, d.network+" connection to "+d.addr)
+	report.passed(StageDial, began, d.kind()+" to "+d.addr)
 	if d.tls == nil {
-		return newLink(conn), nil
+		return newLink(conn, d.cutWith(conn)), nil
 	}
 
 	began = time.Now()
@@ -62,8 +62,24 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 		return nil, report.failed(StageTLS, &linkError{phase: phaseDial, err: err})
 	}
 	state := secure.ConnectionState()
-	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with a verified certificate for "+certificateName(state))
-	return newLink(secure), nil
+	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
+	return newLink(secure, d.cutWith(conn)), nil
+}
+
+// cutWith cuts a connection when the generation ends, whoever holds it: the
+// driver closes those in its pool, but not one that is in its handshake, and a
+// subscription that is opening one keeps everybody out meanwhile. The function
+// it returns takes that back.
+func (d *dialer) cutWith(conn net.Conn) (release func() bool) {
+	return context.AfterFunc(d.life, func() { closeQuietly(conn) })
+}
+
+// kind says what was opened. What the program opens by itself only it knows.
+func (d *dialer) kind() string {
+	if d.own {
+		return "connection"
+	}
+	return d.network + " connection"
 }
 
 // handshake puts TLS on conn. A peer that speaks plaintext leaves a TLS
@@ -98,17 +114,18 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error
 	return nil, err
 }
 
-// certificateName is whom the peer's certificate was issued to.
-func certificateName(state tls.ConnectionState) string {
-	if len(state.PeerCertificates) == 0 {
-		return "nobody"
-	}
-	leaf := state.PeerCertificates[0]
+// certificateOf says whom the peer's certificate names, and whether that was verified.
+func certificateOf(state tls.ConnectionState) string {
+	leaf := state.PeerCertificates[0] // a server without one does not get through a handshake
+	name := leaf.Subject.String()
 	switch {
 	case len(leaf.DNSNames) > 0:
-		return leaf.DNSNames[0]
+		name = leaf.DNSNames[0]
 	case len(leaf.IPAddresses) > 0:
-		return leaf.IPAddresses[0].String()
+		name = leaf.IPAddresses[0].String()
 	}
-	return leaf.Subject.String()
+	if len(state.VerifiedChains) == 0 {
+		return "an UNVERIFIED certificate for " + name
+	}
+	return "a verified certificate for " + name
 }

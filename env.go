@@ -28,6 +28,25 @@ func (b *Builder) Env(prefix string) *Builder {
 	return b.env(prefix, os.LookupEnv, present)
 }
 
+// Environ is [Builder.Env] with the variables given, each as NAME=value and the
+// first of a name counting, as os.Environ returns them.
+func (b *Builder) Environ(prefix string, environ []string) *Builder {
+	values := map[string]string{}
+	var present []string
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if _, twice := values[name]; !twice {
+			values[name] = value
+			present = append(present, name)
+		}
+	}
+	lookup := func(name string) (string, bool) {
+		value, ok := values[name]
+		return value, ok
+	}
+	return b.env(prefix, lookup, present)
+}
+
 // EnvLookup is [Builder.Env] with a lookup of the caller's, for tests and for
 // settings that live elsewhere. It cannot find misspelt names.
 func (b *Builder) EnvLookup(prefix string, lookup func(name string) (string, bool)) *Builder {

@@ -47,6 +47,17 @@ func TestFromEnvReadsTheProcessEnvironment(t *testing.T) {
 	}
 }
 
+func TestAnEnvironmentCanBeGivenAsAList(t *testing.T) {
+	b := redisconn.NewBuilder().Environ("REDIS_", []string{"REDIS_HOST=cache", "REDIS_HOST=shadowed", "HOME=/root", "REDIS_PASWORD=hunter2", "REDIS_CLIENT_NAME=a=b"})
+	c, err := b.Build()
+	if err != nil || c.Connection.Addrs[0] != "cache:6379" || c.Connection.ClientName != "a=b" {
+		t.Errorf("%v, %v", c, err)
+	}
+	if warnings := b.Lint(); len(warnings) != 1 || warnings[0].Code != "RC-C102" || strings.Contains(warnings[0].String(), "hunter2") {
+		t.Errorf("warnings: %v", warnings)
+	}
+}
+
 func TestHostAndPortReplaceTheirPartOfTheAddress(t *testing.T) {
 	for _, c := range []struct{ base, host, port, want, source string }{
 		{"", "", "", "", ""},

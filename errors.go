@@ -96,6 +96,8 @@ type ConnectError struct {
 	Attempts int           // how many attempts were made
 	Elapsed  time.Duration // all of them together
 	Err      error         // the last failure
+
+	ended error // what ended the attempts, if not the failure itself
 }
 
 // Error says which stage failed, where and why, the likely cause and what to do next.
@@ -106,8 +108,17 @@ func (e *ConnectError) Error() string {
 		e.Elapsed.Round(time.Millisecond), info.Causes, info.Next, e.Class)
 }
 
-// Unwrap returns the last failure.
-func (e *ConnectError) Unwrap() error { return e.Err }
+// Unwrap returns the last failure and, where that is what ended the attempts,
+// context.Canceled or context.DeadlineExceeded.
+func (e *ConnectError) Unwrap() []error {
+	errs := make([]error, 0, 2)
+	for _, err := range []error{e.Err, e.ended} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
 
 // IsMaybeApplied reports whether err leaves open if the command was executed.
 func IsMaybeApplied(err error) bool { return errors.Is(err, ErrMaybeApplied) }

@@ -22,11 +22,13 @@ type serverFacts struct {
 }
 
 // facts asks HELLO, which any user may, and INFO, which is in @dangerous.
-// Answers that are errors leave their facts out.
+// Answers that are errors leave their facts out. HELLO repeats the version that
+// is spoken already, which Redis before 6.2 demands and which changes nothing:
+// https://redis.io/docs/latest/commands/hello/.
 func (p *probe) facts(ctx context.Context) serverFacts {
 	var facts serverFacts
 	pipe := p.client.Pipeline()
-	hello := pipe.Do(ctx, "HELLO")
+	hello := pipe.Do(ctx, "HELLO", p.client.Options().Protocol)
 	server := pipe.Info(ctx, "server")
 	replication := pipe.Info(ctx, "replication")
 	persistence := pipe.Info(ctx, "persistence")

@@ -94,6 +94,22 @@ func (g *gate) replace(next *outage) {
 	}
 }
 
+// awaitEmpty waits until the last call has left the shut gate and reports
+// whether it did before ctx ended.
+func (g *gate) awaitEmpty(ctx context.Context) bool {
+	select {
+	case <-g.emptied:
+		return true
+	default:
+	}
+	select {
+	case <-g.emptied:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // giveUp sends away those who wait at the gate. It is called once.
 func (g *gate) giveUp() { close(g.givenUp) }
 

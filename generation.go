@@ -15,8 +15,9 @@ import (
 // blocking commands) get theirs beside direct.
 type generation struct {
 	*target
-	number int
-	direct *redis.Client
+	number  int
+	direct  *redis.Client
+	breaker dialBreaker
 }
 
 // newGeneration makes the driver clients. It dials nothing, unless the
@@ -24,18 +25,27 @@ type generation struct {
 func newGeneration(number int, t *target, hooks *hookChain) *generation {
 	g := &generation{target: t, number: number}
 	g.direct = redis.NewClient(driverOptions(t.config, func(ctx context.Context) (net.Conn, error) {
-		open := func(ctx context.Context) (net.Conn, error) { return t.dialer.dial(ctx, nil) }
-		conn, err := hooks.dial(t.dialer.network, t.dialer.addr, open)(ctx)
-		if err == nil {
-			return conn, nil
+		conn, failed := g.breaker.dial(func() (net.Conn, *linkError) { return t.open(ctx, hooks) })
+		if failed != nil {
+			return brokenLink{failed}, nil
 		}
-		var broken *linkError
-		if !errors.As(err, &broken) {
-			broken = &linkError{phase: phaseDial, err: err} // a hook's own error
-		}
-		return brokenLink{broken}, nil
+		return conn, nil
 	}))
 	return g
+}
+
+// open dials through the program's hooks.
+func (t *target) open(ctx context.Context, hooks *hookChain) (net.Conn, *linkError) {
+	dial := func(ctx context.Context) (net.Conn, error) { return t.dialer.dial(ctx, nil) }
+	conn, err := hooks.dial(t.dialer.network, t.dialer.addr, dial)(ctx)
+	if err == nil {
+		return conn, nil
+	}
+	var failed *linkError
+	if !errors.As(err, &failed) {
+		failed = &linkError{phase: phaseDial, err: err} // a hook's own error
+	}
+	return nil, failed
 }
 
 // close ends the dials under way and closes every connection, also those in

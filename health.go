@@ -88,7 +88,7 @@ func (c *Client) Health(ctx context.Context) Health {
 	}
 	if err := m.sampleNow(ctx); err != nil {
 		h := c.LastHealth()
-		h.Status, h.Class, h.Reason = StatusFail, ClassTimeout, "the probe did not end in time: "+err.Error()
+		h.Status, h.Class, h.Reason = StatusFail, diagnose(err).class, "the probe did not end in time: "+err.Error()
 		return h
 	}
 	return c.LastHealth()
@@ -107,7 +107,7 @@ func (c *Client) LastHealth() Health {
 	h.State, h.Since = now.To, now.At
 	switch now.To {
 	case StateIdle, StateConnecting:
-		h.Status, h.Reason = StatusFail, "not connected: "+string(now.To)
+		h.Status, h.Reason = StatusFail, "not connected"
 	case StateDraining:
 		h.Status, h.Class, h.Reason = StatusFail, ClassDraining, "shutting down"
 	case StateClosed:

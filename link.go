@@ -3,6 +3,9 @@ package redisconn
 import (
 	"bytes"
 	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -51,14 +54,12 @@ func (e *linkError) applied() Applied {
 }
 
 func (e *linkError) class() Class {
+	if reply, ok := e.err.(lastWords); ok {
+		return replyClass(string(reply))
+	}
 	class := transportClass(e.err)
 	if class == ClassTimeout && e.phase == phaseDial {
 		return ClassUnreachable
-	}
-	if class == ClassUnknown {
-		if reply, ok := e.err.(lastWords); ok {
-			return replyClass(string(reply))
-		}
 	}
 	return class
 }
@@ -69,6 +70,7 @@ type link struct {
 	guard       *respguard.Guard
 	handshaking atomic.Bool // a subscription reads and writes at once
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
+	release     func() bool // ends the tie to the generation's life
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
@@ -81,9 +83,9 @@ func (l plainLink) SyscallConn() (syscall.RawConn, error) {
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
 
-// newLink wraps a fresh connection.
-func newLink(conn net.Conn) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{})}
+// newLink wraps a fresh connection; release is called when it is closed.
+func newLink(conn net.Conn, release func() bool) net.Conn {
+	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), release: release}
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
@@ -92,19 +94,49 @@ func newLink(conn net.Conn) net.Conn {
 }
 
 // handshakeCommands are what the driver writes before a connection carries commands.
-var handshakeCommands = [][]byte{
-	[]byte("\r\nhello\r\n"), []byte("\r\nauth\r\n"), []byte("\r\nselect\r\n"), []byte("\r\nclient\r\n"), []byte("\r\nreadonly\r\n"),
+var handshakeCommands = []string{"hello", "auth", "select", "readonly", "client setname", "client setinfo"}
+
+// isHandshake reports whether p holds commands of the driver's handshake and no
+// other. A program's pipeline may begin with one of them, and what it adds
+// behind it must not count as never sent.
+func isHandshake(p []byte) bool {
+	for len(p) > 0 {
+		words, rest, ok := cutCommand(p)
+		if !ok || !slices.ContainsFunc(handshakeCommands, func(name string) bool {
+			return words == name || strings.HasPrefix(words, name+" ")
+		}) {
+			return false
+		}
+		p = rest
+	}
+	return true
 }
 
-// isHandshake reports whether p begins with a command of the driver's handshake.
-func isHandshake(p []byte) bool {
-	head := p[:min(len(p), 24)]
-	for _, name := range handshakeCommands {
-		if bytes.Contains(head, name) {
-			return true
+// cutCommand cuts the first command off what the driver wrote and returns its
+// first two words in lower case.
+func cutCommand(p []byte) (words string, rest []byte, ok bool) {
+	count, p, ok := cutHeader(p, '*')
+	for i := 0; ok && i < count; i++ {
+		var size int
+		if size, p, ok = cutHeader(p, '$'); !ok || len(p) < size+2 {
+			return "", nil, false
 		}
+		if i < 2 {
+			words += " " + strings.ToLower(string(p[:size]))
+		}
+		p = p[size+2:]
 	}
-	return false
+	return strings.TrimPrefix(words, " "), p, ok
+}
+
+// cutHeader cuts a line of a type and a number off p.
+func cutHeader(p []byte, kind byte) (n int, rest []byte, ok bool) {
+	line, rest, ok := bytes.Cut(p, []byte("\r\n"))
+	if !ok || len(line) == 0 || line[0] != kind {
+		return 0, nil, false
+	}
+	n, err := strconv.Atoi(string(line[1:]))
+	return n, rest, err == nil && n >= 0
 }
 
 // Write passes p on. What it returns as an error proves that the last command in p was not executed.
@@ -120,7 +152,12 @@ func (l *link) Write(p []byte) (int, error) {
 		return n, &linkError{phase: phaseWrite, err: err}
 	}
 	if l.refusal == "" {
-		l.refusal = readLastWords(l.Conn)
+		// Under TLS 1.3 a server refuses a client's certificate after the
+		// handshake, and says so in an alert that only a reader meets.
+		words, alert := readLastWords(l.Conn)
+		if l.refusal = words; transportClass(alert) == ClassTLS {
+			err = alert
+		}
 	}
 	return n, l.failed(err)
 }
@@ -150,14 +187,17 @@ func (l *link) failed(err error) error {
 	if !l.handshaking.Load() {
 		return &linkError{phase: phaseRead, err: err}
 	}
-	if l.refusal != "" && replyClass(string(l.refusal)) == ClassMaxClients {
+	if l.refusal.turnsAway() {
 		err = l.refusal
 	}
 	return &linkError{phase: phaseHandshake, err: err}
 }
 
-// NetConn returns the connection below.
-func (l *link) NetConn() net.Conn { return l.Conn }
+// Close closes the connection.
+func (l *link) Close() error {
+	l.release()
+	return l.Conn.Close()
+}
 
 // brokenLink is a dial that failed, in the shape of a connection: its every use
 // returns the dial's error. The driver's pool counts failed dials, answers every
@@ -187,16 +227,22 @@ type lastWords string
 
 func (w lastWords) Error() string { return string(w) }
 
+// turnsAway reports whether these words are a server's reason to hang up, rather
+// than an old one's answer to a HELLO that it does not know.
+func (w lastWords) turnsAway() bool {
+	return strings.HasPrefix(string(w), "DENIED ") || replyClass(string(w)) == ClassMaxClients
+}
+
 // lastWordsWait is how long a reply that is already on its way may take.
 const lastWordsWait = 20 * time.Millisecond
 
-func readLastWords(conn net.Conn) lastWords {
-	if conn.SetReadDeadline(time.Now().Add(lastWordsWait)) != nil {
-		return ""
+func readLastWords(conn net.Conn) (lastWords, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(lastWordsWait)); err != nil {
+		return "", err
 	}
 	buf := make([]byte, peerTextLimit)
-	n, _ := conn.Read(buf) // the text matters, not how the link ended
-	return errorLine(buf[:n])
+	n, err := conn.Read(buf)
+	return errorLine(buf[:n]), err
 }
 
 // errorLine is the text of an error reply at the head of p, or nothing.

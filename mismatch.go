@@ -25,10 +25,11 @@ func (e *mismatchError) Error() string {
 // speaksPlain asks the peer a PING without TLS. Redis answers it with PONG, or
 // with an error when it wants a password first; either proves the protocol.
 func (d *dialer) speaksPlain(ctx context.Context) bool {
-	conn, err := d.openBounded(ctx)
+	conn, err := d.open(ctx, d.network, d.addr)
 	if err != nil {
 		return false
 	}
+	defer context.AfterFunc(ctx, func() { closeQuietly(conn) })()
 	defer closeQuietly(conn)
 	if _, err := conn.Write([]byte("*1\r\n$4\r\nPING\r\n")); err != nil {
 		return false
@@ -42,7 +43,7 @@ func (d *dialer) speaksPlain(ctx context.Context) bool {
 // not matter: nothing is sent over it. That a server asks for a client's
 // certificate proves TLS as well.
 func (d *dialer) speaksTLS(ctx context.Context) bool {
-	conn, err := d.openBounded(ctx)
+	conn, err := d.open(ctx, d.network, d.addr)
 	if err != nil {
 		return false
 	}
@@ -53,18 +54,6 @@ func (d *dialer) speaksTLS(ctx context.Context) bool {
 		VerifyConnection:   func(tls.ConnectionState) error { met = true; return nil },
 	})
 	return probe.HandshakeContext(ctx) == nil || met
-}
-
-// openBounded opens a bare stream that is cut when ctx ends.
-func (d *dialer) openBounded(ctx context.Context) (net.Conn, error) {
-	conn, err := d.open(ctx, d.network, d.addr)
-	if err != nil {
-		return nil, err
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		err = conn.SetDeadline(deadline)
-	}
-	return conn, err
 }
 
 // closeQuietly closes a connection whose purpose is served; what Close says of it changes nothing.

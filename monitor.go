@@ -43,10 +43,12 @@ type monitor struct {
 	factsAt  time.Time
 	ring     []time.Duration
 	health   Health
-	hits     int // successes in a row
-	worries  int // warnings in a row
-	sampled  time.Time
+	down     bool // probes have decided that there is an outage
 	fatal    bool // the last failure needs an intervention
+	hits     int  // successes in a row
+	worries  int  // of these, the last so many with something to worry about
+	calm     int  // of these, the last so many with nothing
+	sampled  time.Time
 	lastPool PoolUse
 }
 
@@ -56,7 +58,8 @@ func newMonitor(c *Client, t *target, p *probe, facts serverFacts) *monitor {
 		wake: make(chan struct{}, 1), next: make(chan struct{}),
 		health: Health{Target: c.addr, Generation: 1},
 	}
-	m.succeeded(p.verified)
+	m.note(p.verified)
+	m.publish(m.worry())
 	return m
 }
 
@@ -92,7 +95,7 @@ func (m *monitor) pause() time.Duration {
 	switch {
 	case m.fatal:
 		return fatalRecheck
-	case m.health.ConsecutiveFailures > 0 || m.client.State() == StateDown:
+	case m.health.ConsecutiveFailures > 0 || m.down:
 		return recheckMin + rand.N(recheckMax-recheckMin)
 	}
 	return m.policy.Interval - rand.N(m.policy.Interval/10+1)
@@ -124,6 +127,8 @@ func (m *monitor) sampleNow(ctx context.Context) error {
 	select {
 	case <-done:
 		return nil
+	case <-m.client.life.Done(): // no probe comes any more
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -150,33 +155,36 @@ func (m *monitor) sample(ctx context.Context) {
 	}
 }
 
-// look sends one PING on the connection there is, or verifies a new one.
+// look sends one PING on the connection there is, or verifies a new one. That a
+// connection breaks proves nothing about the server, so then a new one has to
+// tell: a moment later commands would have found out by themselves, all at once.
 func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	limit := m.policy.Timeout
-	if m.client.State() == StateDown {
+	if m.down {
 		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if m.probe == nil {
-		began := time.Now()
-		probe, facts, err := m.target.verify(ctx, nil)
-		if err != nil {
-			return 0, err
+	if m.probe != nil {
+		latency, err := m.probe.ping(ctx)
+		if err == nil {
+			if time.Since(m.factsAt) > factsEvery {
+				m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
+			}
+			return latency, nil
 		}
-		m.probe, m.facts, m.factsAt = probe, facts, time.Now()
-		m.client.log.Debug("redis health connection opened", "after", time.Since(began))
-	}
-	latency, err := m.probe.ping(ctx)
-	if err != nil {
 		m.probe.close()
 		m.probe = nil
+		if diagnose(err).class != ClassLost {
+			return 0, err
+		}
+	}
+	probe, facts, err := m.target.verify(ctx, nil)
+	if err != nil {
 		return 0, err
 	}
-	if time.Since(m.factsAt) > factsEvery {
-		m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
-	}
-	return latency, nil
+	m.probe, m.facts, m.factsAt = probe, facts, time.Now()
+	return probe.verified, nil
 }
 
 // failed counts a miss. A refused connection is proof enough: nothing listens.
@@ -184,25 +192,57 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 func (m *monitor) failed(err error) {
 	f := diagnose(err)
 	info := f.class.Info()
-	m.hits = 0
+	m.hits, m.worries, m.calm = 0, 0, 0
 	m.fatal = info.Fatal
 	m.health.ConsecutiveFailures++
-	m.health.LastFailure, m.health.LastFailureClass = time.Now(), f.class
 	misses := m.health.ConsecutiveFailures
-	if misses == 1 || misses == m.policy.FailAfter {
-		m.client.recorder.record(Event{Kind: EventProbeFailed, Class: f.class, Attempt: misses, Detail: peerText(err)})
+	if misses == 1 || misses == m.policy.FailAfter || f.class != m.health.LastFailureClass {
+		m.client.recorder.record(Event{Kind: EventProbeFailed, Class: f.class, Attempt: misses, Detail: peerText(cause(err))})
 	}
-	decided := misses >= m.policy.FailAfter || f.class == ClassRefused || info.Fatal
+	m.health.LastFailure, m.health.LastFailureClass = time.Now(), f.class
 	status := StatusWarn
-	if decided {
-		status = StatusFail
+	if m.down || misses >= m.policy.FailAfter || f.class == ClassRefused || info.Fatal {
+		status, m.down = StatusFail, true
 		m.client.wentDown(f)
 	}
-	m.publish(status, f.class, info.Meaning+": "+peerText(err))
+	m.publish(status, f.class, info.Meaning+": "+peerText(cause(err)))
 }
 
 // succeeded counts a hit.
 func (m *monitor) succeeded(latency time.Duration) {
+	m.note(latency)
+	if m.down {
+		if m.hits < m.policy.RecoverAfter {
+			m.publish(StatusFail, m.health.LastFailureClass, "answering again, "+m.soFar(m.hits))
+			return
+		}
+		m.down = false
+		m.client.cameBack()
+	}
+	status, class, reason := m.worry()
+	switch {
+	case status == StatusWarn:
+		m.worries, m.calm = m.worries+1, 0
+		if m.worries >= m.policy.FailAfter {
+			m.client.machine.to(StateDegraded, reason)
+		}
+	case m.client.State() == StateDegraded && m.calm+1 < m.policy.RecoverAfter:
+		m.calm++
+		status, reason = StatusWarn, "well again, "+m.soFar(m.calm)
+	default:
+		m.worries, m.calm = 0, 0
+		m.client.machine.to(StateReady, "healthy")
+	}
+	m.publish(status, class, reason)
+}
+
+// soFar tells how much of a recovery is proved.
+func (m *monitor) soFar(n int) string {
+	return strconv.Itoa(n) + " of " + strconv.Itoa(m.policy.RecoverAfter) + " probes so far"
+}
+
+// note keeps a latency.
+func (m *monitor) note(latency time.Duration) {
 	m.hits++
 	m.fatal = false
 	m.health.ConsecutiveFailures = 0
@@ -212,42 +252,22 @@ func (m *monitor) succeeded(latency time.Duration) {
 	}
 	m.ring = append(m.ring, latency)
 	m.health.Latency = summarize(m.ring)
-
-	if m.client.State() == StateDown {
-		if m.hits < m.policy.RecoverAfter {
-			m.publish(StatusFail, m.health.LastFailureClass, "answering again, "+strconv.Itoa(m.hits)+" of "+strconv.Itoa(m.policy.RecoverAfter)+" probes so far")
-			return
-		}
-		m.client.cameBack()
-	}
-	class, reason := m.worry()
-	if reason == "" {
-		m.worries = 0
-		m.client.machine.to(StateReady, "healthy")
-		m.publish(StatusPass, "", "")
-		return
-	}
-	m.worries++
-	if m.worries >= m.policy.FailAfter {
-		m.client.machine.to(StateDegraded, reason)
-	}
-	m.publish(StatusWarn, class, reason)
 }
 
-// worry is what is not right although the server answers.
-func (m *monitor) worry() (Class, string) {
+// worry judges a server that answers: pass, or warn and why.
+func (m *monitor) worry() (Status, Class, string) {
 	pool := m.client.poolUse()
 	saturated := pool.saturated() && m.lastPool.saturated() // twice in a row: not a moment's peak
 	m.lastPool = pool
 	switch p99 := m.health.Latency.P99; {
 	case saturated:
-		return ClassPool, "the pool is saturated: " + pool.String()
+		return StatusWarn, ClassPool, "the pool is saturated: " + pool.String()
 	case p99 > m.policy.WarnLatency:
-		return ClassTimeout, fmt.Sprintf("PING p99 %s is above %s", p99.Round(10*time.Microsecond), m.policy.WarnLatency)
+		return StatusWarn, ClassTimeout, fmt.Sprintf("PING p99 %s is above %s", p99.Round(10*time.Microsecond), m.policy.WarnLatency)
 	case m.facts.Role == "replica":
-		return ClassReadOnly, "the server is a replica: writes will be refused"
+		return StatusWarn, ClassReadOnly, "the server is a replica: writes will be refused"
 	}
-	return "", ""
+	return StatusPass, "", ""
 }
 
 // publish makes the sample visible to everybody.
@@ -262,7 +282,8 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	m.latest.Store(&h)
 }
 
-// summarize sorts a copy: once a second, off everybody's way.
+// summarize sorts a copy: once a second, off everybody's way. Percentiles are
+// rounded down, so that one slow answer among a few is no verdict.
 func summarize(ring []time.Duration) Latency {
 	sorted := slices.Sorted(slices.Values(ring))
 	at := func(percent int) time.Duration { return sorted[(len(sorted)-1)*percent/100] }
@@ -280,26 +301,29 @@ func (c *Client) noticed(f failure) {
 	}
 }
 
-// wentDown begins an outage: commands wait at the gate, or fail fast. One log
-// line tells of it, however many commands meet it.
+// wentDown begins an outage, or gives the one there is another cause: commands
+// wait at the gate, or fail fast. One log line tells of it, however many
+// commands meet it.
 func (c *Client) wentDown(f failure) {
-	if !c.machine.to(StateDown, f.class.Info().Meaning) {
+	if c.machine.to(StateDown, f.class.Info().Meaning) {
+		c.counts.outages.Add(1)
+		c.recorder.record(Event{Kind: EventOutageBegan, Class: f.class, Detail: peerText(cause(f.err))})
+	}
+	if out := c.gate.outage.Load(); out != nil && ClassOf(out.cause) == f.class {
 		return
 	}
-	c.counts.outages.Add(1)
-	c.recorder.record(Event{Kind: EventOutageBegan, Class: f.class, Detail: peerText(f.err)})
 	// What only an intervention can mend is not worth waiting for.
-	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.addr, Class: f.class, Attempts: 1, Err: f.err}, !f.class.Info().Fatal)
+	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.addr, Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
 }
 
-// cameBack ends an outage.
+// cameBack ends an outage. The gate opens also for a client that drains: calls
+// that wait are calls to drain.
 func (c *Client) cameBack() {
-	out := c.gate.outage.Load()
-	if out == nil || !c.machine.to(StateReady, "answering again after "+time.Since(out.since).Round(time.Millisecond).String()) {
-		return
-	}
-	c.recorder.record(Event{Kind: EventOutageEnded, Took: time.Since(out.since)})
-	c.gate.open()
+	lasted := time.Since(c.gate.outage.Load().since)
+	c.generation.Load().breaker.reset()
+	c.gate.open() // before it is told: who hears of it may send a command at once
+	c.recorder.record(Event{Kind: EventOutageEnded, Took: lasted})
+	c.machine.to(StateReady, "answering again after "+lasted.Round(time.Millisecond).String())
 }
 
 // stageOf is the stage that an error belongs to.

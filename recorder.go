@@ -12,8 +12,8 @@ type EventKind string
 const (
 	EventStateChange  EventKind = "state"         // From, To, Detail: the reason
 	EventStage        EventKind = "stage"         // Stage, Took, Detail: what was proved
-	EventAttempt      EventKind = "attempt"       // an attempt to connect failed: Stage, Class, Attempt, Detail
-	EventWarning      EventKind = "warning"       // a lint of the configuration or a file: Detail
+	EventAttempt      EventKind = "attempt"       // an attempt to connect failed: Stage, Class, Attempt, Took: this attempt, Detail
+	EventWarning      EventKind = "warning"       // a lint of the configuration or a file: Warning, Detail
 	EventProbeFailed  EventKind = "probe"         // Class, Attempt: how many in a row, Detail
 	EventOutageBegan  EventKind = "outage-began"  // Class, Detail
 	EventOutageEnded  EventKind = "outage-ended"  // Took
@@ -32,6 +32,7 @@ type Event struct {
 	Command string        `json:"command,omitempty"`
 	Attempt int           `json:"attempt,omitempty"`
 	Took    time.Duration `json:"took,omitempty"`
+	Warning *Warning      `json:"warning,omitempty"`
 	Detail  string        `json:"detail,omitempty"`
 }
 
@@ -47,10 +48,10 @@ type recorder struct {
 	total     int64
 	dropped   int64
 	ended     bool
-	listeners map[chan Event]struct{}
+	listeners map[chan Event]EventKind // what each wants to hear; everything for ""
 }
 
-func newRecorder() *recorder { return &recorder{listeners: map[chan Event]struct{}{}} }
+func newRecorder() *recorder { return &recorder{listeners: map[chan Event]EventKind{}} }
 
 // record keeps an event and offers it to the listeners. Whoever is not ready
 // misses it, which is counted.
@@ -61,7 +62,10 @@ func (r *recorder) record(e Event) {
 	r.ring[r.next] = e
 	r.next = (r.next + 1) % recorderSize
 	r.total++
-	for listener := range r.listeners {
+	for listener, kind := range r.listeners {
+		if kind != "" && kind != e.Kind {
+			continue
+		}
 		select {
 		case listener <- e:
 		default:
@@ -82,8 +86,8 @@ func (r *recorder) history() []Event {
 	return events
 }
 
-// listen returns a channel of the events from now on.
-func (r *recorder) listen(buffer int) (chan Event, func()) {
+// listen returns a channel of the events of a kind, or of all for "", from now on.
+func (r *recorder) listen(buffer int, kind EventKind) (chan Event, func()) {
 	listener := make(chan Event, max(buffer, 1))
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +95,7 @@ func (r *recorder) listen(buffer int) (chan Event, func()) {
 		close(listener)
 		return listener, func() {}
 	}
-	r.listeners[listener] = struct{}{}
+	r.listeners[listener] = kind
 	return listener, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -126,19 +130,17 @@ func (c *Client) History() []Event { return c.recorder.history() }
 // it. The client never waits for a listener: what does not fit into the buffer
 // is dropped and counted in [Stats].EventsDropped. The channel is closed by the
 // function or by Shutdown.
-func (c *Client) Events(buffer int) (<-chan Event, func()) { return c.recorder.listen(buffer) }
+func (c *Client) Events(buffer int) (<-chan Event, func()) { return c.recorder.listen(buffer, "") }
 
 // OnStateChange calls fn for every transition from now on, in their order and
 // on a goroutine of their own, until the last one, to closed, or until stop is
 // called. A slow fn misses transitions rather than hold up the client; see
 // [Client.Events]. It may call the client, Shutdown included.
 func (c *Client) OnStateChange(fn func(StateChange)) (stop func()) {
-	events, stop := c.recorder.listen(64)
+	events, stop := c.recorder.listen(64, EventStateChange)
 	go func() {
 		for e := range events {
-			if e.Kind == EventStateChange {
-				fn(StateChange{From: e.From, To: e.To, At: e.At, Reason: e.Detail})
-			}
+			fn(StateChange{From: e.From, To: e.To, At: e.At, Reason: e.Detail})
 		}
 	}()
 	return stop

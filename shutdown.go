@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,7 +31,7 @@ func (r Receipt) String() string {
 
 // shutdown is the one end of a client. Whoever calls first does it, the rest wait for it.
 type shutdown struct {
-	once    sync.Once
+	begun   atomic.Bool
 	done    chan struct{}
 	receipt Receipt
 	err     error
@@ -51,10 +51,16 @@ const cutGrace = 50 * time.Millisecond
 // [ErrDrainIncomplete] when commands had to be abandoned, or ctx's when a
 // later caller did not wait for the end.
 func (c *Client) Drain(ctx context.Context) (Receipt, error) {
-	c.shutdown.once.Do(func() {
+	if c.shutdown.begun.CompareAndSwap(false, true) {
 		c.shutdown.receipt, c.shutdown.err = c.drain(ctx)
 		close(c.shutdown.done)
-	})
+		return c.shutdown.receipt, c.shutdown.err
+	}
+	select {
+	case <-c.shutdown.done:
+		return c.shutdown.receipt, c.shutdown.err
+	default: // ctx may have ended as well, and the receipt is the better answer
+	}
 	select {
 	case <-c.shutdown.done:
 		return c.shutdown.receipt, c.shutdown.err
@@ -85,33 +91,27 @@ func (c *Client) Close() error {
 
 func (c *Client) drain(ctx context.Context) (Receipt, error) {
 	began := time.Now()
-	c.machine.to(StateDraining, "Shutdown was called")
+	c.machine.to(StateDraining, "Drain was called")
 	receipt := Receipt{InFlight: c.gate.shut()}
 	var err error
-	select {
-	case <-c.gate.emptied:
-		c.gate.giveUp()
-	case <-ctx.Done():
+	if !c.gate.awaitEmpty(ctx) {
 		receipt.Abandoned = c.gate.inFlight()
-		c.gate.giveUp()
+	}
+	if receipt.Abandoned > 0 {
 		err = fmt.Errorf("%w: %s abandoned after %s: %w", ErrDrainIncomplete,
 			plural(int(receipt.Abandoned), "call"), time.Since(began).Round(time.Millisecond), context.Cause(ctx))
 	}
 	receipt.Drained = max(receipt.InFlight-receipt.Abandoned, 0)
+	c.gate.giveUp()
 
-	receipt.Subscriptions = c.subscriptions.closeAll()
 	c.installing.Lock()
-	c.end() // ends the monitor and every dial under way
+	c.end() // ends the monitor and every dial, and cuts every connection
+	receipt.Subscriptions = c.subscriptions.closeAll()
 	if g := c.generation.Load(); g != nil {
 		err = errors.Join(err, g.close())
 	}
 	c.installing.Unlock()
-	if receipt.Abandoned > 0 {
-		select {
-		case <-c.gate.emptied:
-		case <-time.After(cutGrace):
-		}
-	}
+	c.awaitCut(receipt.Abandoned > 0)
 	c.background.Wait()
 	c.stopEmbedded()
 	err = errors.Join(err, c.face.Close(), c.blank.Close())
@@ -122,4 +122,20 @@ func (c *Client) drain(ctx context.Context) (Receipt, error) {
 	c.machine.to(StateClosed, receipt.String())
 	c.recorder.end()
 	return receipt, err
+}
+
+// awaitCut lets callers whose connection was cut return: commands, if there
+// are any, and a Connect.
+func (c *Client) awaitCut(commands bool) {
+	grace, cancel := context.WithTimeout(background, cutGrace)
+	defer cancel()
+	if commands {
+		c.gate.awaitEmpty(grace)
+	}
+	if connect := c.connecting.Load(); connect != nil {
+		select {
+		case <-connect.done:
+		case <-grace.Done():
+		}
+	}
 }

@@ -2,6 +2,7 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"weak"
@@ -48,7 +49,7 @@ func (s *subscriptions) closeAll() int {
 	s.over = true
 	closed := 0
 	for handle := range s.open {
-		if ps := handle.Value(); ps != nil && ps.Close() == nil {
+		if ps := handle.Value(); ps != nil && !errors.Is(ps.Close(), redis.ErrClosed) {
 			closed++
 		}
 	}

@@ -152,8 +152,7 @@ func (h sectionHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 		c.counts.commands.Add(int64(len(body)))
 		expectReplies(body)
 		err := next(ctx, cmds)
-		assignReplies(body, err)
-		f, failed := transactionFailure(body, err)
+		f, failed := transactionFailure(body, assignReplies(body, err), err)
 		if !failed {
 			return err
 		}

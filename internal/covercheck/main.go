@@ -6,6 +6,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -34,7 +34,8 @@ func main() {
 // block is a stretch of statements in a file, relative to the module.
 type block struct {
 	file       string
-	start, end int // lines
+	start, col int // where it begins; two blocks may begin on one line
+	end        int // its last line
 	statements int
 }
 
@@ -112,15 +113,15 @@ func readProfile(path, module string) (map[block]int, error) {
 		}
 		// file:startLine.startCol,endLine.endCol statements count
 		var b block
-		var startCol, endCol, count int
+		var endCol, count int
 		at := strings.LastIndexByte(text, ':')
 		if at < 0 {
 			return nil, fmt.Errorf("%s: not a profile line: %q", path, text)
 		}
-		if _, err := fmt.Sscanf(text[at+1:], "%d.%d,%d.%d %d %d", &b.start, &startCol, &b.end, &endCol, &b.statements, &count); err != nil {
+		if _, err := fmt.Sscanf(text[at+1:], "%d.%d,%d.%d %d %d", &b.start, &b.col, &b.end, &endCol, &b.statements, &count); err != nil {
 			return nil, fmt.Errorf("%s: not a profile line: %q", path, text)
 		}
-		b.file = strings.TrimPrefix(strings.TrimPrefix(text[:at], module), "/") + "@" + strconv.Itoa(startCol)
+		b.file = strings.TrimPrefix(strings.TrimPrefix(text[:at], module), "/")
 		counts[b] += count
 	}
 	return counts, lines.Err()
@@ -132,18 +133,14 @@ func sortedBlocks(counts map[block]int) []block {
 		blocks = append(blocks, b)
 	}
 	slices.SortFunc(blocks, func(a, b block) int {
-		if c := strings.Compare(a.file, b.file); c != 0 {
-			return c
-		}
-		return a.start - b.start
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.start, b.start), cmp.Compare(a.col, b.col))
 	})
 	return blocks
 }
 
 // sourceLine is the first line of a block that holds a statement.
 func sourceLine(b block) (string, error) {
-	file, _, _ := strings.Cut(b.file, "@")
-	source, err := os.ReadFile(filepath.FromSlash(file))
+	source, err := os.ReadFile(filepath.FromSlash(b.file))
 	if err != nil {
 		return "", err
 	}
@@ -181,7 +178,6 @@ func unquote(cell string) string {
 }
 
 func allow(rows []*exclusion, file, text string) bool {
-	file, _, _ = strings.Cut(file, "@")
 	for _, row := range rows {
 		if row.file == file && row.line == text {
 			row.used = true

@@ -1,0 +1,264 @@
+package redisconn_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/redisconntest"
+)
+
+// leftOut are the driver's options that driverOptions does not set, each with the reason.
+var leftOut = map[string]string{
+	"NodeAddress":                            "is for maintenance notifications, which are off",
+	"OnConnect":                              "would run on the driver's own terms; hooks do what it is for",
+	"CredentialsProvider":                    "credentials are data of the configuration",
+	"CredentialsProviderContext":             "credentials are data of the configuration",
+	"StreamingCredentialsProvider":           "credentials are data of the configuration",
+	"DialerRetryTimeout":                     "pauses between dials of one attempt, and there is one",
+	"DialerRetryBackoff":                     "pauses between dials of one attempt, and there is one",
+	"ReadBufferSize":                         "the driver's 32 KiB is a good default and nobody has asked",
+	"WriteBufferSize":                        "the driver's 32 KiB is a good default and nobody has asked",
+	"PipelineReadBufferSize":                 "pipelines share the pool",
+	"PipelineWriteBufferSize":                "pipelines share the pool",
+	"AutoPipelineOptions":                    "the lane will have a client of its own",
+	"PoolFIFO":                               "last in first out lets idle connections age and close",
+	"MaxConcurrentDials":                     "follows PoolSize, which is right",
+	"MaxActiveConns":                         "fails at once where PoolSize waits; PoolSize is the cap already",
+	"TLSConfig":                              "a custom dialer would silently undo it: TLS is put on in dial.go",
+	"Limiter":                                "the gate and the retry budget do what it is for, and hooks reach above them",
+	"DisableIndentity":                       "is the old misspelling of DisableIdentity",
+	"UnstableResp3":                          "does nothing any more",
+	"PushNotificationProcessor":              "the driver's own is right",
+	"FailingTimeoutSeconds":                  "is for clusters",
+	"ClientSideCacheConfig":                  "client-side caching is off",
+	"ClientSideCache":                        "client-side caching is off",
+	"ClientSideCacheStrategy":                "client-side caching is off",
+	"ClientSideCacheRefreshOnInvalidate":     "client-side caching is off",
+	"ClientSideCacheCoalesceMisses":          "client-side caching is off",
+	"ClientSideCacheInvalidationBatchWindow": "client-side caching is off",
+}
+
+// everyOption is a configuration that gives each driver option it reaches a value that is not zero.
+func everyOption() redisconn.Config {
+	cfg := redisconn.DefaultConfig()
+	cfg.Connection = redisconn.ConnectionConfig{
+		Addrs: []string{"cache:6379"}, Username: "app", Password: "secret", DB: 2, ClientName: "orders", Protocol: 3, Compat: true,
+	}
+	cfg.Pool.MinIdle = 1
+	cfg.Pool.MaxLifetime, cfg.Pool.LifetimeJitter = time.Hour, time.Minute
+	return cfg
+}
+
+// The driver's options grow with every minor release, and a new one comes with a
+// default that may change what this layer promises (in 9.23 the pipeline pool:
+// ten more connections per client). Each is set on purpose or left out on purpose.
+func TestEveryDriverOptionIsSetOrLeftOutForAReason(t *testing.T) {
+	options := reflect.ValueOf(*redisconn.DriverOptions(everyOption()))
+	for i := range options.NumField() {
+		field := options.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		_, left := leftOut[field.Name]
+		switch set := !options.Field(i).IsZero(); {
+		case !set && !left:
+			t.Errorf("redis.Options.%s is not set: set it in driverOptions, or say in leftOut why not", field.Name)
+		case set && left:
+			t.Errorf("redis.Options.%s is set, and leftOut says that it is not", field.Name)
+		}
+	}
+	for name := range leftOut {
+		if _, ok := options.Type().FieldByName(name); !ok {
+			t.Errorf("leftOut names %s, which redis.Options does not have", name)
+		}
+	}
+}
+
+// ours are the fields of Config that this layer acts on itself, with the file that does.
+var ours = map[string]string{
+	"Mode":                    "connect.go chooses the dialer by it",
+	"Connection.PasswordFile": "connect.go reads it",
+	"TLS.Enabled":             "dial.go puts TLS on the connection",
+	"TLS.CAFile":              "dial.go puts TLS on the connection",
+	"TLS.CertFile":            "dial.go puts TLS on the connection",
+	"TLS.KeyFile":             "dial.go puts TLS on the connection",
+	"TLS.ServerName":          "dial.go puts TLS on the connection",
+	"TLS.MinVersion":          "dial.go puts TLS on the connection",
+	"TLS.InsecureSkipVerify":  "dial.go puts TLS on the connection",
+	"Timeouts.Connect":        "connect.go bounds Connect by it",
+	"Timeouts.Operation":      "budget.go gives it to calls without a deadline",
+	"Timeouts.Shutdown":       "shutdown.go gives it to Close",
+	"Retry.Effect":            "retry.go decides by it",
+	"Retry.MinBackoff":        "retry.go pauses by it",
+	"Retry.MaxBackoff":        "retry.go pauses by it",
+	"Retry.Budget":            "budget.go counts by it",
+	"WhenDown":                "gate.go waits or fails by it",
+	"Health.Interval":         "monitor.go probes by it",
+	"Health.Timeout":          "monitor.go probes by it",
+	"Health.WarnLatency":      "monitor.go judges by it",
+	"Health.FailAfter":        "monitor.go judges by it",
+	"Health.RecoverAfter":     "monitor.go judges by it",
+}
+
+func TestEveryConfigFieldReachesTheDriverOrIsOurs(t *testing.T) {
+	base := redisconn.DefaultConfig()
+	before := redisconn.DriverOptions(base)
+	seen := map[string]bool{}
+	eachField(reflect.TypeFor[redisconn.Config](), "", nil, func(path string, index []int) {
+		seen[path] = true
+		changed := base.Clone()
+		alter(t, path, reflect.ValueOf(&changed).Elem().FieldByIndex(index))
+		after := redisconn.DriverOptions(changed)
+		reaches := !sameOptions(before, after)
+		if _, own := ours[path]; reaches == own {
+			t.Errorf("Config.%s: reaches the driver: %v, listed as ours: %v; it must be one of the two", path, reaches, own)
+		}
+	})
+	for path := range ours {
+		if !seen[path] {
+			t.Errorf("ours names %s, which Config does not have", path)
+		}
+	}
+}
+
+// eachField calls fn for each field of a struct that is no struct itself.
+func eachField(of reflect.Type, prefix string, index []int, fn func(path string, index []int)) {
+	for i := range of.NumField() {
+		field := of.Field(i)
+		path := strings.TrimPrefix(prefix+"."+field.Name, ".")
+		at := append(slices.Clone(index), i)
+		if field.Type.Kind() == reflect.Struct {
+			eachField(field.Type, path, at, fn)
+			continue
+		}
+		fn(path, at)
+	}
+}
+
+// alter gives a field another value than it has.
+func alter(t *testing.T, path string, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(v.String() + "x")
+	case reflect.Bool:
+		v.SetBool(!v.Bool())
+	case reflect.Int, reflect.Int64:
+		v.SetInt(v.Int() + 1)
+	case reflect.Slice:
+		v.Set(reflect.ValueOf([]string{"elsewhere:6380"}))
+	default:
+		t.Fatalf("Config.%s has kind %s, which this test cannot alter", path, v.Kind())
+	}
+}
+
+func sameOptions(a, b *redis.Options) bool {
+	plain := func(o *redis.Options) redis.Options {
+		c := *o
+		c.Dialer, c.MaintNotificationsConfig = nil, nil
+		return c
+	}
+	return reflect.DeepEqual(plain(a), plain(b))
+}
+
+// In the driver's options -1 means off and 0 means a default, and its own pass
+// over them turns the first into the second. What is pinned here is what the
+// driver works with in the end.
+func TestTheDriverUnderstandsWhatIsOff(t *testing.T) {
+	client, _ := openServer(t)
+	got := client.Unwrap().(*redis.Client).Options()
+	for _, row := range []struct {
+		option    string
+		got, want any
+	}{
+		{"MaxRetries", got.MaxRetries, 0},
+		{"MinRetryBackoff", got.MinRetryBackoff, time.Duration(0)},
+		{"MaxRetryBackoff", got.MaxRetryBackoff, time.Duration(0)},
+		{"DialerRetries", got.DialerRetries, 1},
+		{"PipelinePoolSize", got.PipelinePoolSize, -1},
+		{"ConnMaxLifetime", got.ConnMaxLifetime, time.Duration(0)},
+		{"ContextTimeoutEnabled", got.ContextTimeoutEnabled, true},
+		{"ReadTimeout", got.ReadTimeout, time.Second},
+		{"WriteTimeout", got.WriteTimeout, time.Second},
+		{"PoolSize", got.PoolSize, 10},
+		{"MaintNotificationsConfig.Mode", got.MaintNotificationsConfig.Mode, maintnotifications.ModeDisabled},
+		{"TLSConfig", got.TLSConfig == nil, true},
+	} {
+		if row.got != row.want {
+			t.Errorf("%s is %v, want %v", row.option, row.got, row.want)
+		}
+	}
+}
+
+// The driver rewrites the struct it is given, so options that were used once
+// mean something else: MaxRetries -1 (off) has become 0 (three retries).
+func TestDriverOptionsAreMadeAfreshForEachClient(t *testing.T) {
+	cfg := redisconn.DefaultConfig()
+	first := redisconn.DriverOptions(cfg)
+	if err := redis.NewClient(first).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if second := redisconn.DriverOptions(cfg); second.MaxRetries != -1 {
+		t.Errorf("MaxRetries of new options is %d, want -1", second.MaxRetries)
+	}
+}
+
+func TestCompatAsksForNothingBeyondAMinimalServer(t *testing.T) {
+	server := redisconntest.NewServer(t)
+	proxy := redisconntest.NewProxy(t, server.Addr())
+	cfg := configFor(proxy.Addr())
+	cfg.Connection.Compat = true
+	client := openClient(t, cfg)
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if n := proxy.Stats().Commands["client"]; n != 0 {
+		t.Errorf("%d CLIENT commands were sent, want none", n)
+	}
+	if got := client.LastHealth().Server.Protocol; got != 2 {
+		t.Errorf("the protocol is RESP%d, want RESP2", got)
+	}
+}
+
+func TestThePoolSizeIsWhatTheServerSees(t *testing.T) {
+	server := redisconntest.NewServer(t)
+	proxy := redisconntest.NewProxy(t, server.Addr())
+	cfg := configFor(proxy.Addr())
+	cfg.Pool.Size = 3
+	client := openClient(t, cfg)
+	proxy.Delay(5 * time.Millisecond)
+	const callers = 30
+	done := make(chan error, callers)
+	for range callers {
+		go func() {
+			_, err := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+				p.Incr(t.Context(), "n")
+				p.Get(t.Context(), "n")
+				return nil
+			})
+			done <- err
+		}()
+	}
+	most := 0
+	for finished := 0; finished < callers; {
+		select {
+		case err := <-done:
+			finished++
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			most = max(most, proxy.Links())
+		}
+	}
+	if want := 3 + 1; most != want { // and the health connection
+		t.Errorf("the server saw %d connections, want %d", most, want)
+	}
+}

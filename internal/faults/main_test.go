@@ -1,0 +1,68 @@
+package faults_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn/internal/faults"
+)
+
+var report = flag.String("report", "", "write the figures to this file")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if victim := os.Getenv(victimEnv); victim != "" {
+		os.Exit(beVictim(victim))
+	}
+	code := m.Run()
+	if code == 0 && *report != "" {
+		if err := writeReport(*report); err != nil {
+			fmt.Fprintln(os.Stderr, "no report:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// measuringAll reports whether a page is being written, so that every figure is needed.
+func measuringAll() bool { return *report != "" }
+
+func writeReport(path string) error {
+	server, err := serverVersion()
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := page.Write(&text, faults.Machine{
+		Cores:   runtime.NumCPU(),
+		Go:      runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH,
+		Redis:   server,
+		GoRedis: redis.Version(),
+		Command: "make faults",
+	}); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text.Bytes(), 0o644)
+}
+
+// serverVersion asks the program itself: "Redis server v=7.0.15 sha=...".
+func serverVersion() (string, error) {
+	out, err := exec.Command("redis-server", "--version").Output()
+	if err != nil {
+		return "", err
+	}
+	_, version, found := strings.Cut(string(out), "v=")
+	if !found {
+		return "", fmt.Errorf("redis-server --version says %q", out)
+	}
+	version, _, _ = strings.Cut(version, " ")
+	return version, nil
+}

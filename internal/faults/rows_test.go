@@ -1,0 +1,100 @@
+package faults_test
+
+import "github.com/redisconn/redisconn/internal/faults"
+
+// page has a row per fault, in this order.
+var (
+	page faults.Page
+
+	rowLostIncr = page.Row("one INCR whose reply is lost",
+		"executed once; the error says applied: maybe")
+	rowLostSet = page.Row("SET and GET whose replies are lost",
+		"succeed; repeated, which changes nothing")
+	rowLostPipeline = page.Row("pipeline SET, INCR, GET; the reply to INCR is lost",
+		"INCR executed once and told maybe; what stands behind it is sent again")
+	rowLostMany = page.Row("40 lost replies under 50 writers",
+		"0 executed twice; each of the 40 calls fails once, with maybe")
+	rowUnsent = page.Row("20 INCR whose connection is refused, or lost in its handshake",
+		"sent again: 0 failures, 0 twice")
+	rowDeadIdle = page.Row("20 idle connections cut, then 20 INCR",
+		"0 failures, 0 twice")
+
+	rowDrainLoad = page.Row("shutdown under 200 INCR callers, replies 20 ms late",
+		"0 executed but reported as failed; the receipt says so; new calls are refused")
+	rowDrainStopped = page.Row("shutdown within 500 ms, 50 INCR in flight, server stopped (SIGSTOP)",
+		"back at the deadline + 100 ms; callers told maybe")
+	rowDrainBlocked = page.Row("shutdown within 500 ms, BLPOP 0 pending",
+		"back at the deadline + 100 ms; the caller told maybe")
+	rowLeaks = page.Row("after shutdown: goroutines, connections at the server",
+		"0 and 0; also twice, ten at once, or amid Connect")
+
+	rowStopped = page.Row("server stopped (SIGSTOP) for 5 s, 50 callers with 250 ms deadlines",
+		"every call back within 350 ms")
+	rowStoppedFree = page.Row("server stopped for 5 s, 50 callers without a deadline",
+		"every call back within Timeouts.Operation (3 s) + 100 ms")
+	rowBudgets = page.Row("stopped, silent, unreachable or pool taken; GET, INCR, pipeline, transaction, WATCH; deadline 250 ms, none, cancel-only: the worst call, above its budget",
+		"at most 100 ms")
+	rowStarved = page.Row("5 BLPOP hold a pool of 5: GET without a deadline",
+		"back within Timeouts.Operation + 100 ms; the error names who holds the pool")
+
+	rowRestartReads = page.Row("kill -9, 1 s down, restart, 50 callers of GET and SET",
+		"0 failed")
+	rowRestartIncr = page.Row("the same, 50 callers of HINCRBY",
+		"only calls in flight fail, each with maybe; 0 twice, 0 lost")
+	rowRecovery = page.Row("first success after the server answers again",
+		"within 250 ms")
+	rowStorm = page.Row("200 callers, 3 s of refused connections: dials, of which in the busiest second after the first 100 ms",
+		"at most 20 a second")
+	rowFailFast = page.Row("command when nothing listens, WhenDown=fail-fast",
+		"under 5 ms once known down, without a dial")
+
+	rowAbsent = page.Row("server absent for 4 s at start",
+		"Connect succeeds within 250 ms of its appearance")
+	rowAbsentShort = page.Row("server absent, context of 1 s",
+		"fails within 1.1 s; names address, cause and attempts")
+	rowWrongPassword = page.Row("start: wrong password",
+		"under 1 s, class auth, one attempt")
+	rowNoPassword = page.Row("start: no password where one is needed",
+		"under 1 s, class auth, one attempt")
+	rowNoDatabase = page.Row("start: database that does not exist",
+		"under 1 s, class database, one attempt")
+	rowWrongCA = page.Row("start: certificate of another authority",
+		"under 1 s, class tls, one attempt")
+	rowExpired = page.Row("start: expired certificate",
+		"under 1 s, class tls, one attempt")
+	rowWrongName = page.Row("start: certificate for another host",
+		"under 1 s, class tls, one attempt")
+	rowNoClientCert = page.Row("start: no client certificate where one is needed",
+		"under 1 s, class tls, one attempt")
+	rowTLSToPlain = page.Row("start: TLS to a plaintext port",
+		"under 2 s, class tls-mismatch, one attempt")
+	rowPlainToTLS = page.Row("start: plaintext to a TLS port",
+		"under 2 s, class tls-mismatch, one attempt")
+	rowHTTP = page.Row("start: a web server at the port",
+		"under 1 s, class protocol, one attempt")
+	rowRefused = page.Row("start: nothing listens (context of 1 s)",
+		"within the context + 100 ms, class refused")
+	rowUnresolvable = page.Row("start: a name that does not resolve (context of 1 s)",
+		"within the context + 100 ms, class dns")
+	rowSilent = page.Row("start: accepts and never answers (context of 1 s)",
+		"within the context + 100 ms, class timeout")
+	rowBlackHole = page.Row("start: black hole (context of 1 s; go-redis without one)",
+		"within the context + 100 ms, class unreachable")
+
+	rowMaxClients = page.Row("refused: maxclients reached", "class max-clients, sent again while the budget lasts")
+	rowLoading    = page.Row("refused: LOADING", "class loading, sent again while the budget lasts")
+	rowReadOnly   = page.Row("refused: READONLY", "class readonly, sent again while the budget lasts")
+	rowNoReplicas = page.Row("refused: NOREPLICAS", "class no-replicas, sent again while the budget lasts")
+	rowMasterDown = page.Row("refused: MASTERDOWN", "class master-down, sent again while the budget lasts")
+	rowOOM        = page.Row("refused: OOM", "class oom, at once, not sent again")
+	rowBusy       = page.Row("refused: BUSY", "class busy, at once, not sent again")
+
+	rowCrossed = page.Row("20,000 GET, cancelled after up to 3 ms, replies late and in slices",
+		"0 crossed replies")
+	rowTorn = page.Row("replies of 1 byte a piece, connections ended by FIN and RST amid 4,000 GET",
+		"0 crossed replies; value or typed error")
+	rowCancelled = page.Row("100 SET cancelled before they are sent", "0 executed")
+	rowHostile   = page.Row("hostile replies, in a process with 1 GB of address space",
+		"the process lives; a typed error within 1 s")
+	rowSecrets = page.Row("the password in errors, logs, events, %+v, JSON", "nowhere")
+)
