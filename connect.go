@@ -212,7 +212,7 @@ func (c *Client) newTarget() (*target, error) {
 	}
 	d.life, d.end = context.WithCancel(c.life)
 	c.tellWarnings(warnings)
-	c.stageReport(StageConfig, time.Since(began), "the configuration is valid, "+plural(len(warnings), "warning"))
+	c.stageReport(StageConfig, time.Since(began), "the configuration is valid")
 	return &target{config: cfg, dialer: d}, nil
 }
 

@@ -114,6 +114,25 @@ func TestACallerThatGivesUpDoesNotSpeakForTheOthers(t *testing.T) {
 	}
 }
 
+// Connect used to come back only when the attempt had timed out: the driver does
+// not notice that a context is cancelled while it waits for a reply.
+func TestACancelledConnectDoesNotWaitForASilentServer(t *testing.T) {
+	silent := redisconntest.NewScripted(t, redisconntest.Silence)
+	cfg := configFor(silent.Addr())
+	cfg.Timeouts.Dial, cfg.Timeouts.Connect = time.Minute, time.Minute
+	client := newClient(t, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		eventually(t, "a connection", func() bool { return silent.Accepted() > 0 })
+	}()
+	began := time.Now()
+	err := client.Connect(ctx)
+	if took := time.Since(began); took > 20*time.Second || !errors.Is(err, context.Canceled) || redisconn.ClassOf(err) != redisconn.ClassCanceled {
+		t.Errorf("got %v after %s", err, took)
+	}
+}
+
 func TestASharedAttemptEndsWithTheCallersOwnContext(t *testing.T) {
 	client := newClient(t, configFor(redisconntest.ReserveAddr(t)))
 	first := make(chan error, 1)

@@ -2,6 +2,7 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -30,9 +31,18 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 	if err != nil {
 		return nil, serverFacts{}, err
 	}
+	// The driver minds a context's deadline while it waits for a reply, not its cancellation.
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			closeQuietly(conn)
+		}
+	})()
 	p := t.newProbe(conn)
 	facts, err := t.prove(ctx, p, report)
 	if err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			err = report.failed(stageOf(err), &linkError{phase: phaseHandshake, err: ctx.Err()})
+		}
 		p.close()
 		closeQuietly(conn) // in case the driver never took it
 		return nil, serverFacts{}, err

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/redisconntest"
+)
+
+func TestCheckGolden(t *testing.T) {
+	refusing := redisconntest.ReserveAddr(t)
+	guarded := passwordServer(t, "right")
+	for _, c := range []struct {
+		name string
+		args []string
+		env  []string
+		code int
+	}{
+		{"embedded", []string{"--url", "embedded://"}, nil, exitOK},
+		{"refused", []string{"--addrs", refusing}, nil, exitFailed},
+		{"password", []string{"--addrs", guarded.Addr()}, []string{"REDIS_PASSWORD=wrong", "REDIS_PASWORD=misspelt", "REDIS_READ_TIMEOUT=4s"}, exitFailed},
+		{"configuration", []string{"--pool-size", "0", "--retry-effect", "idempotant"}, nil, exitUsage},
+		{"files", []string{"--tls", "--tls-ca-file", "/no/such/ca.pem"}, nil, exitUsage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run := call{env: c.env}
+			table := run.run(t, append([]string{"check"}, c.args...)...).expect(t, c.code)
+			checkGolden(t, "check-"+c.name+".golden", anyPort(table.stdout))
+			document := run.run(t, append([]string{"check", "-o", "json"}, c.args...)...).expect(t, c.code)
+			checkGolden(t, "check-"+c.name+".golden.json", anyPort(document.stdout))
+			if table.stderr != "" || document.stderr != "" {
+				t.Errorf("on standard error: %q, %q", table.stderr, document.stderr)
+			}
+		})
+	}
+}
+
+// checked runs check -o json and returns what it says.
+func checked(t *testing.T, run call, args ...string) (verdictDocument, outcome) {
+	t.Helper()
+	o := run.run(t, append([]string{"check", "-o", "json"}, args...)...)
+	var document verdictDocument
+	if err := json.Unmarshal([]byte(o.stdout), &document); err != nil {
+		t.Fatalf("%v\n%s%s", err, o.stdout, o.stderr)
+	}
+	return document, o
+}
+
+func TestCheckProvesEveryStageOfARealServer(t *testing.T) {
+	redisconntest.NoLeaks(t)
+	ca := redisconntest.NewCA(t)
+	server := redisconntest.NewServer(t, redisconntest.WithTLS(ca), redisconntest.WithUser("app", "secret"))
+	url := "rediss://" + strings.Replace(server.Addr(), "127.0.0.1", "localhost", 1) + "/3"
+	verdict, o := checked(t, call{stdin: "secret\n"}, "--url", url, "--username", "app", "--tls-ca-file", ca.CAFile(), "--password-stdin")
+	o.expect(t, exitOK)
+	if !verdict.Success || verdict.Attempts != 1 || len(verdict.Stages) != len(redisconn.Stages()) {
+		t.Errorf("%+v", verdict)
+	}
+	for i, said := range []string{"valid", "localhost resolves to", "tcp connection", "TLS 1.3 with a verified certificate", "accepts user app on RESP3, database 3", "master", "PING answered"} {
+		if s := verdict.Stages[i]; s.Result != "pass" || !strings.Contains(s.Detail, said) || s.Took == 0 {
+			t.Errorf("%+v, want %q", s, said)
+		}
+	}
+}
+
+func TestCheckWaitsForAServerThatComesLate(t *testing.T) {
+	addr := redisconntest.ReserveAddr(t)
+	waiting := make(chan struct{})
+	told := &signalWriter{prefix: "waiting for " + addr + ": nothing listens", seen: waiting}
+	go func() {
+		<-waiting
+		redisconntest.NewServer(t, redisconntest.WithAddr(addr))
+	}()
+	verdict, o := checked(t, call{setup: func(a *app) { a.stderr = newConsole(told, nil) }}, "--addrs", addr, "--wait", "30s")
+	o.expect(t, exitOK)
+	if !verdict.Success || verdict.Attempts < 2 {
+		t.Errorf("%+v", verdict)
+	}
+}
+
+// signalWriter closes a channel when a line with a prefix is written.
+type signalWriter struct {
+	prefix string
+	seen   chan struct{}
+}
+
+func (w *signalWriter) Write(p []byte) (int, error) {
+	if w.seen != nil && strings.HasPrefix(string(p), w.prefix) {
+		close(w.seen)
+		w.seen = nil
+	}
+	return len(p), nil
+}
+
+func TestCheckGivesUpAtTheEndOfTheWait(t *testing.T) {
+	began := time.Now()
+	o := invoke(t, "check", "--addrs", redisconntest.ReserveAddr(t), "--wait", "600ms").expect(t, exitDeadline)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if !strings.Contains(o.stdout, "dial still fails [refused] after") || strings.Count(o.stderr, "waiting for") != 1 {
+		t.Errorf("%s%s", o.stdout, o.stderr)
+	}
+}
+
+func TestCheckDoesNotWaitForWhatCannotPass(t *testing.T) {
+	server := passwordServer(t, "right")
+	began := time.Now()
+	verdict, o := checked(t, call{env: []string{"REDIS_PASSWORD=wrong"}}, "--addrs", server.Addr(), "--wait", "1m")
+	o.expect(t, exitFailed)
+	if took := time.Since(began); verdict.Class != redisconn.ClassAuth || took > 20*time.Second {
+		t.Errorf("%s after %s", verdict.Class, took)
+	}
+}
