@@ -45,12 +45,15 @@ func prove(ctx context.Context, client *redisconn.Client, once bool, progress fu
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	events, stop := client.Events(1024)
-	p := &witness{}
+	w := &witness{}
 	heard := make(chan struct{})
 	go func() {
 		defer close(heard)
 		for e := range events {
-			p.hear(e, ctx.Err() != nil)
+			if once && w.attempts > 0 {
+				continue // the second attempt was begun before the first one's end was known
+			}
+			w.hear(e)
 			if e.Kind == redisconn.EventAttempt {
 				progress(e)
 				if once {
@@ -65,7 +68,7 @@ func prove(ctx context.Context, client *redisconn.Client, once bool, progress fu
 	}
 	stop()
 	<-heard
-	return p.proof(client.Config(), err, time.Since(began))
+	return w.proof(client.Config(), err, time.Since(began))
 }
 
 // connectPause is how long a client rests that used up its own Timeouts.Connect
@@ -88,13 +91,12 @@ type witness struct {
 	attempts      int
 	configuration []step // proved once, before the first attempt
 	current       []step // of the attempt under way
-	last          []step // of the last attempt that failed by itself
+	last          []step // of the last attempt that failed
 	class         redisconn.Class
 }
 
-// hear takes an event in. An attempt that the end of the time cut short says
-// less than the one before.
-func (w *witness) hear(e redisconn.Event, cut bool) {
+// hear takes an event in.
+func (w *witness) hear(e redisconn.Event) {
 	switch e.Kind {
 	case redisconn.EventWarning:
 		if !slices.Contains(w.warnings, *e.Warning) {
@@ -108,18 +110,35 @@ func (w *witness) hear(e redisconn.Event, cut bool) {
 			w.current = append(w.current, s)
 		}
 	case redisconn.EventAttempt:
-		proved := w.current
-		w.current = nil
-		if cut && w.attempts > 0 {
-			return
-		}
-		for _, s := range proved {
-			e.Took -= s.took
-		}
 		w.attempts++
 		w.class = e.Class
-		w.last = append(proved, step{e.Stage, failed, e.Detail, e.Took})
+		w.last = w.stepsUntil(e)
+		w.current = nil
 	}
+}
+
+// stepsUntil are the steps up to the one that broke. An attempt that the end of
+// the time cut short tells of the failure that the one before it met; it may
+// have come less far than that, or further.
+func (w *witness) stepsUntil(e redisconn.Event) []step {
+	proved := map[redisconn.Stage]step{}
+	for _, s := range slices.Concat(w.last, w.current) {
+		if s.result == passed {
+			proved[s.stage] = s
+		}
+	}
+	var steps []step
+	took := e.Took
+	for _, stage := range redisconn.Stages() {
+		if stage == e.Stage {
+			break
+		}
+		if s, ok := proved[stage]; ok {
+			steps = append(steps, s)
+			took -= s.took
+		}
+	}
+	return append(steps, step{e.Stage, failed, e.Detail, max(took, 0)})
 }
 
 // proof is what was heard, once Connect has returned err.
