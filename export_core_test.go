@@ -3,7 +3,10 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -23,3 +26,52 @@ func TrackedSubscriptions(c *Client) int {
 	defer c.subscriptions.mu.Unlock()
 	return len(c.subscriptions.open)
 }
+
+// Gate is the gate on its own.
+type Gate struct{ gate *gate }
+
+// NewGate returns a gate as New has it: closed, because nothing is connected.
+func NewGate() Gate { return Gate{newGate()} }
+
+func (g Gate) Enter() bool                             { return g.gate.enter() }
+func (g Gate) Leave()                                  { g.gate.leave() }
+func (g Gate) InFlight() int64                         { return g.gate.inFlight() }
+func (g Gate) Shut() int64                             { return g.gate.shut() }
+func (g Gate) AwaitEmpty(ctx context.Context) bool     { return g.gate.awaitEmpty(ctx) }
+func (g Gate) Close(cause error, waiting bool)         { g.gate.close(cause, waiting) }
+func (g Gate) Open()                                   { g.gate.open() }
+func (g Gate) GiveUp()                                 { g.gate.giveUp() }
+func (g Gate) GaveUp() bool                            { return g.gate.gaveUp() }
+func (g Gate) Await(ctx context.Context, f bool) error { return g.gate.await(ctx, f) }
+
+// RetryBudget is a retry budget on its own, with the counter of commands it looks at.
+func RetryBudget(percent int) (take func() bool, sent *atomic.Int64) {
+	sent = new(atomic.Int64)
+	return newRetryBudget(percent, sent).take, sent
+}
+
+// Deadlines gives calls their budgets.
+func Deadlines(life context.Context, operation time.Duration) (bound func(context.Context) (context.Context, context.CancelFunc), blocking func(context.Context, redis.Cmder) (context.Context, context.CancelFunc)) {
+	d := &deadlines{life: life, operation: operation}
+	return func(ctx context.Context) (context.Context, context.CancelFunc) { return d.bound(ctx, time.Now()) },
+		func(ctx context.Context, cmd redis.Cmder) (context.Context, context.CancelFunc) {
+			return d.boundBlocking(ctx, cmd, time.Now())
+		}
+}
+
+// Backoff is the pause before the next attempt.
+func Backoff(least, most time.Duration, attempts int) time.Duration {
+	return retryPolicy{min: least, max: most}.backoff(attempts)
+}
+
+// Record puts an event into a client's flight recorder.
+func Record(c *Client, e Event) { c.recorder.record(e) }
+
+// Machine is the state machine on its own.
+type Machine struct{ machine *machine }
+
+// NewMachine returns a machine as New has it.
+func NewMachine(log *slog.Logger) Machine { return Machine{newMachine(newRecorder(), log)} }
+
+// To makes a transition.
+func (m Machine) To(next State, reason string) bool { return m.machine.to(next, reason) }

@@ -65,3 +65,11 @@ func (h lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 func (h lineHandler) WithGroup(string) slog.Handler { return h }
+
+// handlerFunc is a slog handler that calls a function for every line.
+type handlerFunc func()
+
+func (handlerFunc) Enabled(context.Context, slog.Level) bool    { return true }
+func (h handlerFunc) Handle(context.Context, slog.Record) error { h(); return nil }
+func (h handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h handlerFunc) WithGroup(string) slog.Handler             { return h }

@@ -36,7 +36,7 @@ var successors = map[State][]State{
 	StateConnecting: {StateReady, StateIdle, StateDraining},
 	StateReady:      {StateDegraded, StateDown, StateDraining},
 	StateDegraded:   {StateReady, StateDown, StateDraining},
-	StateDown:       {StateReady, StateDegraded, StateDraining},
+	StateDown:       {StateReady, StateDraining},
 	StateDraining:   {StateClosed},
 }
 

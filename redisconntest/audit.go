@@ -2,6 +2,8 @@ package redisconntest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -42,12 +44,14 @@ func (s *Server) Client() *redis.Client {
 }
 
 // ConnectedClients returns the number of connections that clients hold, as CLIENT LIST shows them: without the
-// kit's own and without replication links.
+// kit's own and without those of replicas, masters and sentinels.
 func (s *Server) ConnectedClients() int {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), auditLimit)
-	defer cancel()
-	list, err := s.Client().ClientList(ctx).Result()
+	var list string
+	err := s.ask(func(ctx context.Context, client *redis.Client) (err error) {
+		list, err = client.ClientList(ctx).Result()
+		return err
+	})
 	if err != nil {
 		s.t.Errorf("Server.ConnectedClients: %v", err)
 	}
@@ -58,8 +62,9 @@ func (s *Server) ConnectedClients() int {
 			name, value, _ := strings.Cut(field, "=")
 			fields[name] = value
 		}
-		// https://redis.io/docs/latest/commands/client-list: S is a replica, M a master.
-		if fields["name"] != auditUser && !strings.ContainsAny(fields["flags"], "SM") {
+		// https://redis.io/docs/latest/commands/client-list: S is a replica, M a master. Sentinels that watch the
+		// server are the kit's own user as well.
+		if fields["user"] != auditUser && !strings.ContainsAny(fields["flags"], "SM") {
 			count++
 		}
 	}
@@ -72,9 +77,11 @@ func (s *Server) ConnectedClients() int {
 // where it matters. Restarting the server starts from 0.
 func (s *Server) CommandCalls(name string) int64 {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), auditLimit)
-	defer cancel()
-	info, err := s.Client().Info(ctx, "commandstats").Result()
+	var info string
+	err := s.ask(func(ctx context.Context, client *redis.Client) (err error) {
+		info, err = client.Info(ctx, "commandstats").Result()
+		return err
+	})
 	if err != nil {
 		s.t.Errorf("Server.CommandCalls(%q): %v", name, err)
 	}
@@ -95,6 +102,48 @@ func commandCalls(info, name string) int64 {
 		calls += n
 	}
 	return calls
+}
+
+// replicationField returns one value of the server's INFO replication, nothing when it does not answer.
+func (s *Server) replicationField(name string) string {
+	var info string
+	_ = s.ask(func(ctx context.Context, client *redis.Client) (err error) { // callers wait for a value and say what it was
+		info, err = client.Info(ctx, "replication").Result()
+		return err
+	})
+	return infoField(info, name)
+}
+
+// ask puts a question to the server as the kit's own user. That the server has closed a connection is found out only
+// by using it where it is TLS, so a question without an answer is put again, once for each connection there is.
+func (s *Server) ask(question func(ctx context.Context, client *redis.Client) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), auditLimit)
+	defer cancel()
+	client := s.Client()
+	stale := client.PoolStats().TotalConns
+	err := question(ctx, client)
+	for ; stale > 0 && !isAnswer(err) && ctx.Err() == nil && s.answers(); stale-- {
+		err = question(ctx, client)
+	}
+	if err != nil {
+		return fmt.Errorf("server %s: %w", s.Addr(), err)
+	}
+	return nil
+}
+
+// isAnswer reports whether the server has answered, if only by an error.
+func isAnswer(err error) bool {
+	var reply redis.Error
+	return err == nil || errors.As(err, &reply)
+}
+
+// dropStaleConnections lets [Server.Client] find out that its connections to an earlier run are closed.
+func (s *Server) dropStaleConnections() error {
+	err := s.ask(func(ctx context.Context, client *redis.Client) error { return client.Ping(ctx).Err() })
+	if isAnswer(err) { // a refusal as well: MASTERDOWN
+		return nil
+	}
+	return err
 }
 
 // infoField returns one value of an INFO reply.

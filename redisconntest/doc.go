@@ -28,11 +28,44 @@
 // it, [Server.Restart] it on the same port with the same data, freeze it ([Server.Pause], [Server.Resume]) and look
 // behind the tested code's back ([Server.Client], [Server.ConnectedClients], [Server.CommandCalls]).
 //
-// Nothing outlives the test. Cleanups kill servers by process id; on Linux the kernel does it even if the test
-// binary is killed.
+// Nothing outlives the test. Cleanups kill servers by process id, also when the test panics; on Linux the kernel does
+// it even if the test binary is killed.
 //
 // Where redis-server is not installed, tests are skipped and say so; with REDISCONN_REQUIRE_REDIS=1 in the
 // environment they fail. REDISCONN_REDIS_SERVER names another program. [NewEmbedded] needs nothing installed.
+//
+// # Sentinel and Cluster
+//
+// [NewSentinel] starts a master, replicas and the sentinels that watch it, [NewCluster] the nodes of a cluster, all as
+// processes of their own; every one is a [Server] and can be treated as such. Both return when the topology is complete
+// and could fail over at once: after a quarter of a second the first, after two seconds the second, which is how long a
+// node of a cluster refuses to serve after its start. A node is found down after one second instead of Redis's own 30
+// and 15.
+//
+//	sentinel := redisconntest.NewSentinel(t,
+//		redisconntest.WithData(redisconntest.WithPassword("pw"), redisconntest.WithTLS(ca)),
+//		redisconntest.WithSentinels(3, redisconntest.WithPassword("of the sentinels"), redisconntest.WithTLS(ca)))
+//	master := sentinel.AwaitSwitch(sentinel.KillMaster())
+//
+//	cluster := redisconntest.NewCluster(t, 3, 1) // three masters with a replica each
+//	cluster.KillMaster(0)
+//	cluster.AwaitCovered()
+//
+// What can be done to them:
+//
+//   - [Sentinel.Failover], [Cluster.Failover]: planned, while everybody is well
+//   - [Sentinel.KillMaster], [Cluster.KillMaster]: a crash; [Server.Start] brings it back
+//   - [Sentinel.PauseMaster], [Cluster.PauseMaster]: silence; [Server.Resume] ends it
+//   - [Sentinel.Sentinels]: sentinels that are killed or paused
+//   - [Cluster.MigrateSlot]: a slot held on its way, so that clients meet ASK, TRYAGAIN and MOVED
+//
+// # Certificates and passwords that change
+//
+// [CA.Reissue] renews a certificate in its files, [CA.Rotate] and [CA.Retire] replace the authority itself,
+// [Server.RotateCertificate] makes a running server use the result; [CertExpired] and its like make bad ones at any of
+// these steps. [Server.AddPassword], [Server.RemovePassword] and [Server.Disconnect] are the steps in which a password
+// is rotated. For the side of the client there are [ReplaceFile], which replaces a file as one, and [SecretVolume],
+// which does it as Kubernetes does for a mounted Secret.
 //
 // # Faults
 //

@@ -45,3 +45,22 @@ func OwnGoroutines() []string {
 	}
 	return own
 }
+
+// WithSettleLimit changes how long a topology may take to settle after a change.
+func WithSettleLimit(topology any, d time.Duration) {
+	switch topology := topology.(type) {
+	case *Sentinel:
+		topology.limit = d
+	case *Cluster:
+		topology.limit = d
+	}
+}
+
+// ParseClusterNodes returns id, flags and slots of each line of CLUSTER NODES.
+func ParseClusterNodes(text string) (ids []string, flags [][]string, slots [][][2]int, err error) {
+	nodes, err := parseClusterNodes(text)
+	for _, node := range nodes {
+		ids, flags, slots = append(ids, node.id), append(flags, node.flags), append(slots, node.slots)
+	}
+	return ids, flags, slots, err
+}

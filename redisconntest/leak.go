@@ -32,7 +32,7 @@ func NoLeaks(t testing.TB, ignore ...string) {
 			return
 		}
 		var left []string
-		if poll(leakLimit, func() bool {
+		if poll(leakLimit, pollInterval, func() bool {
 			left = newGoroutines(before, ignored)
 			return len(left) == 0
 		}) {

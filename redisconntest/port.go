@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// loopback is the only address that servers listen on.
+const loopback = "127.0.0.1"
+
 // ReserveAddr returns a loopback address, "127.0.0.1:port", on which nothing listens: a dial is refused. Until the
 // test ends nothing else on this machine is given the port, so a server can appear there later, with [WithPort] or
 // net.Listen.
@@ -32,7 +35,7 @@ type heldPort struct {
 }
 
 func (h *heldPort) addr() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(h.port))
+	return net.JoinHostPort(loopback, strconv.Itoa(h.port))
 }
 
 // portOf returns the port number of a host:port address.

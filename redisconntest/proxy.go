@@ -247,7 +247,7 @@ func (p *Proxy) Stats() ProxyStats {
 // since, and reports whether that was so within the limit. Look at the server's data after it: then no request is
 // still on its way.
 func (p *Proxy) Settle(limit time.Duration) bool {
-	return poll(limit, func() bool {
+	return poll(limit, pollInterval, func() bool {
 		p.mu.Lock()
 		links := maps.Clone(p.links)
 		p.mu.Unlock()

@@ -295,7 +295,7 @@ func TestReplicaSynchronizesThroughTheProxy(t *testing.T) {
 	proxy := redisconntest.NewProxy(t, master.Addr())
 	host, port, _ := net.SplitHostPort(proxy.Addr())
 	replica := redisconntest.NewServer(t)
-	must[string](t)(replica.Client().SlaveOf(t.Context(), host, port).Result())
+	must[string](t)(replica.Client().ReplicaOf(t.Context(), host, port).Result())
 	redisconntest.Eventually(t, 10*time.Second, "the replica has the data", func() bool {
 		text, _ := replica.Client().Get(t.Context(), "k").Result()
 		return text == "v"

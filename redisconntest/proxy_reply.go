@@ -129,7 +129,7 @@ func (l *link) deliver() {
 		case l.p.swallows(l):
 		case parcel.ends:
 			// A reset throws away what the kernel has not sent yet, which can be replies that are to arrive before it.
-			poll(flushLimit, func() bool { return l.isCut() || unsent(l.tcp) == 0 })
+			poll(flushLimit, pollInterval, func() bool { return l.isCut() || unsent(l.tcp) == 0 })
 			l.cut(parcel.ending)
 			return
 		case !l.write(parcel.raw):

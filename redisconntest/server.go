@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,17 +37,23 @@ type Server struct {
 	cfg           serverConfig
 	program       string
 	dir           string
-	socket        string    // path, or empty
-	port          *heldPort // nil for a unix socket
-	cert          Cert      // with TLS
-	kitCert       Cert      // the kit's own client certificate, with TLS client authentication
+	socket        string     // path, or empty
+	port          *heldPort  // nil for a unix socket
+	peerPort      *heldPort  // where other members of a topology connect, or nil
+	topology      [][]string // lines of the configuration file that a topology adds
+	trust         []*CA      // the authorities a sentinel trusts, where those are more than its own
 	auditPassword string
 
-	mu      sync.Mutex
-	process *process // nil while not running
-	paused  bool
-	closed  bool
-	audit   *redis.Client
+	// With TLS. The certificates are replaced while connections are made.
+	cert    atomic.Pointer[Cert]
+	kitCert atomic.Pointer[Cert] // the kit's own client certificate, with TLS client authentication
+
+	mu       sync.Mutex
+	password string   // the default user's newest
+	process  *process // nil while not running
+	paused   bool
+	closed   bool
+	audit    *redis.Client
 }
 
 // NewServer starts a redis-server on a free loopback port and returns when it answers. Nothing is saved to disk
@@ -57,23 +64,10 @@ type Server struct {
 // dies in any way that runs no cleanups.
 func NewServer(t testing.TB, opts ...ServerOption) *Server {
 	t.Helper()
-	s := &Server{t: t, program: RequireRedis(t), auditPassword: newAuditPassword()}
-	s.cfg.hold, s.cfg.patience = holdPort, startLimit
-	for _, opt := range opts {
-		opt(&s.cfg)
+	s, err := newServer(t, serverConfig{}, opts)
+	if err == nil {
+		err = s.launch()
 	}
-	if err := s.check(); err != nil {
-		t.Fatalf("redisconntest.NewServer: %v", err)
-	}
-	s.dir = t.TempDir()
-	t.Cleanup(s.close)
-	if s.cfg.ca != nil {
-		s.cert = s.cfg.ca.ServerCert(s.cfg.certOpts...)
-		if s.cfg.clientAuth {
-			s.kitCert = s.cfg.ca.ClientCert()
-		}
-	}
-	err := s.launch()
 	if err == nil && s.cfg.master != nil {
 		err = s.awaitReplication()
 	}
@@ -81,6 +75,34 @@ func NewServer(t testing.TB, opts ...ServerOption) *Server {
 		t.Fatalf("redisconntest.NewServer: %v", err)
 	}
 	return s
+}
+
+// newServer makes a server that is not started yet and has no address. The options change the configuration given.
+func newServer(t testing.TB, cfg serverConfig, opts []ServerOption) (*Server, error) {
+	t.Helper()
+	s := &Server{t: t, cfg: cfg, program: RequireRedis(t), auditPassword: cfg.auditPassword}
+	if s.auditPassword == "" {
+		s.auditPassword = newAuditPassword()
+	}
+	s.cfg.hold, s.cfg.patience = holdPort, startLimit
+	for _, opt := range opts {
+		opt(&s.cfg)
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	s.password = s.cfg.password
+	s.dir = t.TempDir()
+	t.Cleanup(s.close)
+	if s.cfg.ca != nil {
+		cert := s.cfg.ca.ServerCert(s.cfg.certOpts...)
+		s.cert.Store(&cert)
+	}
+	if s.cfg.clientAuth {
+		cert := s.cfg.ca.ClientCert()
+		s.kitCert.Store(&cert)
+	}
+	return s, nil
 }
 
 // check refuses options that contradict each other.
@@ -110,8 +132,22 @@ func (s *Server) check() error {
 
 // launch finds a place to listen and starts the server there.
 func (s *Server) launch() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	var err error
+	for range startAttempts {
+		if err = s.takeAddress(); err != nil {
+			return err
+		}
+		err = s.firstStart()
+		if err == nil || s.socket != "" || s.cfg.port != 0 || !strings.Contains(err.Error(), "Address already in use") {
+			break
+		}
+		s.port.release()
+	}
+	return err
+}
+
+// takeAddress decides where the server will listen.
+func (s *Server) takeAddress() error {
 	if s.cfg.unixSocket {
 		// Not in t.TempDir: that path contains the test's name, and a socket's path is limited to some 100 bytes.
 		dir, err := os.MkdirTemp("", "redis")
@@ -119,19 +155,25 @@ func (s *Server) launch() error {
 			return err
 		}
 		s.socket = filepath.Join(dir, "s")
-		return s.start()
+		return nil
 	}
-	var err error
-	for range startAttempts {
-		if s.port, err = s.cfg.hold(s.cfg.port); err != nil {
-			return fmt.Errorf("the port is not free: %w", err)
-		}
-		if err = s.start(); err == nil || s.cfg.port != 0 || !strings.Contains(err.Error(), "Address already in use") {
-			break
-		}
-		s.port.release()
+	port, err := s.cfg.hold(s.cfg.port)
+	if err != nil {
+		return fmt.Errorf("the port is not free: %w", err)
 	}
-	return err
+	s.port = port
+	return nil
+}
+
+// firstStart writes the configuration file and starts the server. The file is written this once: what a server or a
+// sentinel writes into it later (CONFIG REWRITE: its role, users, what it has learnt) is there after a restart.
+func (s *Server) firstStart() error {
+	if err := os.WriteFile(s.configPath(), []byte(s.configFile()), 0o600); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.start()
 }
 
 // Network returns "tcp" or "unix", as net.Dial and redis.Options want it.
@@ -161,8 +203,13 @@ func (s *Server) Port() int {
 // Socket returns the path of the unix socket, empty for a server with a port.
 func (s *Server) Socket() string { return s.socket }
 
-// Password returns the default user's password given to [WithPassword].
-func (s *Server) Password() string { return s.cfg.password }
+// Password returns the default user's newest password: the one given to [WithPassword], or the last one given to
+// [Server.AddPassword] for that user.
+func (s *Server) Password() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.password
+}
 
 // CA returns the authority given to [WithTLS], or nil.
 func (s *Server) CA() *CA { return s.cfg.ca }
@@ -175,7 +222,7 @@ func (s *Server) TLSConfig() *tls.Config {
 	}
 	config := s.cfg.ca.ClientConfig()
 	if s.cfg.clientAuth {
-		config.Certificates = []tls.Certificate{s.kitCert.TLS}
+		config.Certificates = []tls.Certificate{s.kitCert.Load().TLS}
 	}
 	return config
 }
@@ -183,7 +230,7 @@ func (s *Server) TLSConfig() *tls.Config {
 // Options returns new driver options that connect to the server as its default user and leave everything else to
 // the driver's defaults: plain go-redis, for comparison.
 func (s *Server) Options() *redis.Options {
-	return &redis.Options{Network: s.Network(), Addr: s.Addr(), Password: s.cfg.password, TLSConfig: s.TLSConfig()}
+	return &redis.Options{Network: s.Network(), Addr: s.Addr(), Password: s.Password(), TLSConfig: s.TLSConfig()}
 }
 
 // PID returns the process id, or 0 while the server does not run.
@@ -204,5 +251,7 @@ func (s *Server) Log() string {
 	}
 	return string(text)
 }
+
+func (s *Server) configPath() string { return filepath.Join(s.dir, "redis.conf") }
 
 func (s *Server) logFile() string { return filepath.Join(s.dir, "redis.log") }

@@ -3,6 +3,7 @@ package redisconntest
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +19,7 @@ func (s *Server) configFile() string {
 	var text strings.Builder
 	line := func(name string, args ...string) { text.WriteString(configLine(name, args...)) }
 
-	line("bind", "127.0.0.1")
+	line("bind", loopback)
 	line("protected-mode", "no")
 	line("daemonize", "no")
 	line("loglevel", "notice")
@@ -41,13 +42,13 @@ func (s *Server) configFile() string {
 		line("port", strconv.Itoa(s.port.port))
 	}
 	if s.cfg.ca != nil {
-		line("tls-cert-file", s.cert.CertFile)
-		line("tls-key-file", s.cert.KeyFile)
+		line("tls-cert-file", s.cert.Load().CertFile)
+		line("tls-key-file", s.cert.Load().KeyFile)
 		line("tls-ca-cert-file", s.cfg.ca.CAFile())
 		line("tls-auth-clients", yesNo(s.cfg.clientAuth))
 	}
 	if master := s.cfg.master; master != nil {
-		line("replicaof", "127.0.0.1", strconv.Itoa(master.Port()))
+		line("replicaof", loopback, strconv.Itoa(master.Port()))
 		line("masteruser", auditUser)
 		line("masterauth", master.auditPassword)
 		line("tls-replication", yesNo(master.cfg.ca != nil))
@@ -59,7 +60,7 @@ func (s *Server) configFile() string {
 	for _, user := range s.cfg.users {
 		line("user", userRules(user)...)
 	}
-	for _, directive := range s.cfg.directives {
+	for _, directive := range slices.Concat(s.topology, s.cfg.directives) {
 		line(directive[0], directive[1:]...)
 	}
 	return text.String()

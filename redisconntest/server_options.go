@@ -23,6 +23,10 @@ type serverConfig struct {
 	directives [][]string
 	hold       func(port int) (*heldPort, error)
 	patience   time.Duration // until it must answer
+
+	// What a topology sets.
+	sentinel      bool
+	auditPassword string // shared by its members, which authenticate to each other with it
 }
 
 type aclUser struct {

@@ -3,7 +3,6 @@ package redisconntest
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -40,13 +39,18 @@ func (s *Server) Stop() {
 	}
 }
 
-// Start starts a server that was killed or stopped: same address, same credentials, same data directory. It returns
-// when the server answers and has loaded its data.
+// Start starts a server that was killed or stopped: same address, same credentials, same data directory, and the same
+// configuration file with what the server itself has written into it (CONFIG REWRITE). It returns when the server
+// answers and has loaded its data.
 func (s *Server) Start() {
 	s.t.Helper()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.start(); err != nil {
+	err := s.start()
+	s.mu.Unlock()
+	if err == nil {
+		err = s.dropStaleConnections()
+	}
+	if err != nil {
 		s.t.Errorf("Server.Start: %v", err)
 	}
 }
@@ -70,7 +74,7 @@ func (s *Server) Pause() {
 	}
 	s.paused = true
 	pid := s.process.handle.Pid
-	if !poll(exitLimit, func() bool { return isStopped(pid) }) {
+	if !poll(exitLimit, pollInterval, func() bool { return isStopped(pid) }) {
 		s.t.Errorf("Server.Pause: process %d is still not stopped after %v", pid, exitLimit)
 	}
 }
@@ -96,6 +100,13 @@ func (s *Server) running() bool {
 	default:
 		return true
 	}
+}
+
+// answers reports whether the process runs and is not paused.
+func (s *Server) answers() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running() && !s.paused
 }
 
 // resume is Resume without the lock.
@@ -136,8 +147,10 @@ func (s *Server) close() {
 	if err := s.end(syscall.SIGKILL); err != nil {
 		s.t.Errorf("cleanup of the server: %v", err)
 	}
-	if s.port != nil {
-		s.port.release()
+	for _, port := range []*heldPort{s.port, s.peerPort} {
+		if port != nil {
+			port.release()
+		}
 	}
 	if s.socket != "" {
 		_ = os.RemoveAll(filepath.Dir(s.socket)) // a leftover empty directory is no reason to fail a test
@@ -153,17 +166,17 @@ func (s *Server) start() error {
 	if s.running() {
 		return errors.New("the server runs already")
 	}
-	config := filepath.Join(s.dir, "redis.conf")
-	if err := os.WriteFile(config, []byte(s.configFile()), 0o600); err != nil {
-		return err
-	}
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	before := s.Log()
-	if s.process, err = startProcess(log, s.program, config); err != nil {
+	args := []string{s.configPath()}
+	if s.cfg.sentinel {
+		args = append(args, "--sentinel")
+	}
+	if s.process, err = startProcess(log, s.program, args...); err != nil {
 		s.process = nil
 		return fmt.Errorf("cannot start %s: %w", s.program, err)
 	}
@@ -177,7 +190,7 @@ func (s *Server) start() error {
 // awaitReady waits until the server answers a PING with anything but LOADING.
 func (s *Server) awaitReady() error {
 	last := errors.New("no attempt was made")
-	ready := poll(s.cfg.patience, func() bool {
+	ready := poll(s.cfg.patience, pollInterval, func() bool {
 		if !s.running() {
 			return true
 		}
@@ -196,8 +209,8 @@ func (s *Server) awaitReady() error {
 // awaitReplication waits until the replica has its first copy of the data.
 func (s *Server) awaitReplication() error {
 	var link string
-	synced := poll(s.cfg.patience, func() bool {
-		link = infoField(s.Client().Info(context.Background(), "replication").Val(), "master_link_status")
+	synced := poll(s.cfg.patience, pollInterval, func() bool {
+		link = s.replicationField("master_link_status")
 		return link == "up"
 	})
 	if !synced {
@@ -236,10 +249,17 @@ func (s *Server) ping() error {
 
 // kitTLSConfig returns the configuration of the kit's own connections, nil without TLS. They do not verify the
 // certificate: the peer is a process we started, and the test may have asked for an invalid certificate on purpose.
+// They present the certificate that is current when they are made.
 func (s *Server) kitTLSConfig() *tls.Config {
 	config := s.TLSConfig()
-	if config != nil {
-		config.InsecureSkipVerify = true
+	if config == nil {
+		return nil
+	}
+	config.InsecureSkipVerify = true
+	if s.cfg.clientAuth {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &s.kitCert.Load().TLS, nil
+		}
 	}
 	return config
 }

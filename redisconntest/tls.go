@@ -1,7 +1,6 @@
 package redisconntest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,8 +11,9 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -25,9 +25,11 @@ import (
 type CA struct {
 	t    testing.TB
 	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
 	file string
+
+	mu      sync.Mutex
+	key     *ecdsa.PrivateKey
+	trusted []*x509.Certificate // the current certificate first, then those it replaced and that are not retired
 }
 
 // NewCA makes a certificate authority. Two of them are how to test that a client refuses a server it should not
@@ -35,30 +37,39 @@ type CA struct {
 func NewCA(t testing.TB) *CA {
 	t.Helper()
 	ca := &CA{t: t, dir: t.TempDir()}
-	template := &x509.Certificate{
-		SerialNumber:          serialNumber(),
-		Subject:               pkix.Name{CommonName: "redisconntest CA"},
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(24 * time.Hour),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign,
-	}
-	ca.key = newKey(t)
-	ca.cert = sign(t, template, template, ca.key, ca.key)
 	ca.file = filepath.Join(ca.dir, "ca.crt")
-	writePEM(t, ca.file, 0o644, "CERTIFICATE", ca.cert.Raw)
+	ca.Rotate()
 	return ca
 }
 
 // CAFile returns the path of the authority's certificate in PEM form, what a client trusts.
 func (ca *CA) CAFile() string { return ca.file }
 
+// PEM returns what is in [CA.CAFile].
+func (ca *CA) PEM() []byte { return bundle(ca.certificates()) }
+
+func bundle(certs []*x509.Certificate) []byte {
+	var text []byte
+	for _, cert := range certs {
+		text = append(text, encodePEM("CERTIFICATE", cert.Raw)...)
+	}
+	return text
+}
+
 // CertPool returns a new pool that holds this authority alone.
 func (ca *CA) CertPool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
+	for _, cert := range ca.certificates() {
+		pool.AddCert(cert)
+	}
 	return pool
+}
+
+// certificates returns the certificates of the authority that are trusted now.
+func (ca *CA) certificates() []*x509.Certificate {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	return slices.Clone(ca.trusted)
 }
 
 // ClientConfig returns a new configuration that trusts this authority alone and verifies the server's name.
@@ -71,6 +82,16 @@ type Cert struct {
 	CertFile string          // PEM
 	KeyFile  string          // PEM, mode 0600
 	TLS      tls.Certificate // the same, for a tls.Config
+}
+
+// PEM returns the certificate and the private key as they are in its files when they were issued, for a variable or
+// a [SecretVolume].
+func (c Cert) PEM() (cert, key []byte) {
+	der, err := x509.MarshalPKCS8PrivateKey(c.TLS.PrivateKey)
+	if err != nil {
+		panic(fmt.Sprintf("bug: the kit made a key that cannot be encoded: %v", err)) // it makes P-256 keys only
+	}
+	return encodePEM("CERTIFICATE", c.TLS.Certificate[0]), encodePEM("PRIVATE KEY", der)
 }
 
 // CertOption changes the certificate that is made.
@@ -123,30 +144,49 @@ func (ca *CA) ClientCert(opts ...CertOption) Cert {
 	}, opts)
 }
 
+// issue makes a certificate and writes it to files of its own.
 func (ca *CA) issue(template *x509.Certificate, opts []CertOption) Cert {
 	ca.t.Helper()
+	cert := ca.sign(template, opts)
+	name := filepath.Join(ca.dir, fmt.Sprintf("%x", cert.TLS.Leaf.SerialNumber))
+	cert.CertFile, cert.KeyFile = name+".crt", name+".key"
+	ca.write(cert)
+	return cert
+}
+
+// sign makes a certificate with a key of its own, which is in no file yet.
+func (ca *CA) sign(template *x509.Certificate, opts []CertOption) Cert {
+	ca.t.Helper()
+	setDefaults(template, opts)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	key := newKey(ca.t)
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	cert := sign(ca.t, template, ca.trusted[0], key, ca.key)
+	return Cert{TLS: tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}}
+}
+
+// write puts the key and the certificate into their files, replacing each as one.
+func (ca *CA) write(cert Cert) {
+	ca.t.Helper()
+	certPEM, keyPEM := cert.PEM()
+	err := replaceFile(cert.KeyFile, keyPEM, 0o600)
+	if err == nil {
+		err = replaceFile(cert.CertFile, certPEM, 0o644)
+	}
+	if err != nil {
+		ca.t.Fatalf("cannot write a certificate: %v", err)
+	}
+}
+
+// setDefaults gives the certificate a number and a validity, then applies the options.
+func setDefaults(template *x509.Certificate, opts []CertOption) {
 	template.SerialNumber = serialNumber()
 	template.NotBefore = time.Now().Add(-time.Hour)
 	template.NotAfter = time.Now().Add(24 * time.Hour)
-	template.KeyUsage = x509.KeyUsageDigitalSignature
 	for _, opt := range opts {
 		opt(template)
 	}
-	key := newKey(ca.t)
-	cert := sign(ca.t, template, ca.cert, key, ca.key)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		ca.t.Fatalf("cannot encode a private key: %v", err)
-	}
-	name := fmt.Sprintf("%x", cert.SerialNumber)
-	issued := Cert{
-		CertFile: filepath.Join(ca.dir, name+".crt"),
-		KeyFile:  filepath.Join(ca.dir, name+".key"),
-		TLS:      tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert},
-	}
-	writePEM(ca.t, issued.CertFile, 0o644, "CERTIFICATE", cert.Raw)
-	writePEM(ca.t, issued.KeyFile, 0o600, "PRIVATE KEY", der)
-	return issued
 }
 
 // newKey makes a P-256 key: every TLS stack has the curve, and a test waits microseconds for it where RSA takes
@@ -180,14 +220,6 @@ func serialNumber() *big.Int {
 	return new(big.Int).SetBytes(serial[:])
 }
 
-func writePEM(t testing.TB, file string, mode os.FileMode, kind string, der []byte) {
-	t.Helper()
-	var text bytes.Buffer
-	err := pem.Encode(&text, &pem.Block{Type: kind, Bytes: der})
-	if err == nil {
-		err = os.WriteFile(file, text.Bytes(), mode)
-	}
-	if err != nil {
-		t.Fatalf("cannot write %s: %v", file, err)
-	}
+func encodePEM(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }

@@ -1,0 +1,185 @@
+package redisconn_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redisconn/redisconn"
+)
+
+var errOutage = errors.New("the cable was cut")
+
+func TestTheGateCountsCalls(t *testing.T) {
+	gate := redisconn.NewGate()
+	for range 3 {
+		if !gate.Enter() {
+			t.Fatal("refused")
+		}
+	}
+	gate.Leave()
+	if got := gate.InFlight(); got != 2 {
+		t.Errorf("%d in flight, want 2", got)
+	}
+	if got := gate.Shut(); got != 2 {
+		t.Errorf("shut with %d in flight, want 2", got)
+	}
+	if gate.Enter() {
+		t.Error("a shut gate let a call in")
+	}
+	if got := gate.InFlight(); got != 2 {
+		t.Errorf("%d in flight after a refusal, want 2", got)
+	}
+}
+
+func TestAShutGateIsEmptyWhenTheLastCallHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := redisconn.NewGate()
+		gate.Enter()
+		gate.Shut()
+		go func() {
+			time.Sleep(time.Second)
+			gate.Enter() // refused, but counted for a moment: it must not hide that the gate is empty
+			gate.Leave()
+		}()
+		began := time.Now()
+		if !gate.AwaitEmpty(context.Background()) || time.Since(began) != time.Second {
+			t.Errorf("after %s", time.Since(began))
+		}
+	})
+}
+
+func TestAnEmptyGateIsEmptyAlsoForAContextThatHasEnded(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		gate := redisconn.NewGate()
+		gate.Shut()
+		if !gate.AwaitEmpty(ended) {
+			t.Fatal("not empty")
+		}
+	}
+}
+
+func TestTheWaitForAnEmptyGateEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := redisconn.NewGate()
+		gate.Enter()
+		gate.Shut()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if gate.AwaitEmpty(ctx) {
+			t.Error("empty with a call inside")
+		}
+	})
+}
+
+// The sign bit of the count says that the gate is shut, so entering, leaving and
+// shutting race over one word.
+func TestNoCallSlipsThroughAGateThatIsBeingShut(t *testing.T) {
+	for range 200 {
+		gate := redisconn.NewGate()
+		var inside sync.WaitGroup
+		begun := make(chan struct{}, 8)
+		for range 8 {
+			inside.Go(func() {
+				begun <- struct{}{}
+				for range 1000 {
+					if !gate.Enter() {
+						return
+					}
+					gate.Leave()
+				}
+			})
+		}
+		<-begun
+		gate.Shut()
+		if !gate.AwaitEmpty(t.Context()) {
+			t.Fatal("not empty")
+		}
+		inside.Wait()
+		if got := gate.InFlight(); got != 0 {
+			t.Fatalf("%d in flight", got)
+		}
+	}
+}
+
+func TestCallsWaitAtTheGateUntilTheOutageEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := redisconn.NewGate()
+		gate.Close(errOutage, true)
+		go func() {
+			time.Sleep(time.Second)
+			gate.Close(errors.New("now it is something else"), true) // wakes those who wait, who wait on
+			time.Sleep(time.Second)
+			gate.Open()
+		}()
+		began := time.Now()
+		if err := gate.Await(context.Background(), false); err != nil || time.Since(began) != 2*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		if err := gate.Await(context.Background(), true); err != nil {
+			t.Errorf("an open gate: %v", err)
+		}
+	})
+}
+
+func TestTheWaitAtTheGateEndsWithTheCallersBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := redisconn.NewGate()
+		gate.Open()
+		gate.Close(errOutage, true)
+		ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+		defer cancel()
+		err := gate.Await(ctx, false)
+		if !errors.Is(err, errOutage) || !strings.HasPrefix(err.Error(), "down for 1.5s: the cable was cut") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestANewCauseIsNoNewOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := redisconn.NewGate()
+		gate.Open()
+		gate.Close(errors.New("something else"), true)
+		time.Sleep(time.Minute)
+		gate.Close(errOutage, false)
+		if err := gate.Await(context.Background(), false); err == nil || err.Error() != "down for 1m0s: the cable was cut" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestNobodyWaitsAtAGateThatDoesNotAskForIt(t *testing.T) {
+	gate := redisconn.NewGate()
+	gate.Close(errOutage, false)
+	if err := gate.Await(t.Context(), false); !errors.Is(err, errOutage) {
+		t.Errorf("got %v", err)
+	}
+	gate.Close(errOutage, true)
+	if err := gate.Await(t.Context(), true); !errors.Is(err, errOutage) {
+		t.Errorf("fail fast: %v", err)
+	}
+}
+
+func TestGivingUpSendsThoseWhoWaitAway(t *testing.T) {
+	gate := redisconn.NewGate()
+	gate.Close(errOutage, true)
+	answer := make(chan error, 1)
+	go func() { answer <- gate.Await(context.Background(), false) }()
+	if gate.GaveUp() {
+		t.Error("gave up before")
+	}
+	gate.GiveUp()
+	if err := <-answer; !errors.Is(err, redisconn.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+	if !gate.GaveUp() {
+		t.Error("did not give up")
+	}
+}
