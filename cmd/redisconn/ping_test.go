@@ -31,6 +31,11 @@ func TestThePingSummaryGolden(t *testing.T) {
 	a := newApp(nil, nil, &out, nil)
 	a.printPings(s)
 	checkGolden(t, "ping-summary.golden", out.String())
+	out.Reset()
+	if err := a.stdout.json(s.document()); err != nil {
+		t.Fatal(err)
+	}
+	checkGolden(t, "ping-summary.golden.json", out.String())
 }
 
 func TestWhereNobodyWatchesTheNumberOfPingsIsBounded(t *testing.T) {
