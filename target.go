@@ -31,8 +31,12 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 	if err != nil {
 		return nil, serverFacts{}, err
 	}
-	// The driver minds a context's deadline while it waits for a reply, not its end.
-	defer context.AfterFunc(ctx, func() { closeQuietly(conn) })()
+	// The driver minds a context's deadline while it waits for a reply, not its cancellation.
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			closeQuietly(conn)
+		}
+	})()
 	p := t.newProbe(conn)
 	facts, err := t.prove(ctx, p, report)
 	if err != nil {
