@@ -57,7 +57,7 @@ func TestAPingThatFailsIsCountedByItsClass(t *testing.T) {
 		proxy.Blackhole()
 	}(stopper.seen)
 	watched := call{setup: func(a *app) { a.stderr = &console{w: stopper, terminal: true} }}
-	o := watched.run(t, "ping", "--addrs", proxy.Addr(), "-n", "4", "--interval", "150ms", "--operation-timeout", "300ms").expect(t, exitFailed)
+	o := watched.run(t, "ping", "--addrs", proxy.Addr(), "-n", "4", "--interval", "150ms", "--operation-timeout", "300ms", "--health-fail-after", "1000").expect(t, exitFailed)
 	if !strings.Contains(o.stdout, "4 pings, 2 failed") || !strings.Contains(o.stdout, "× 2: no answer came in time") {
 		t.Error(o.stdout)
 	}
