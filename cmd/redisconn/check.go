@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -89,10 +88,10 @@ func (a *app) examine(ctx context.Context, builder *redisconn.Builder, wait time
 		defer cancel()
 	}
 	v := verdict{target: client.LastHealth().Target}
-	line := &live{c: a.stderr}
+	line, began := &live{c: a.stderr}, time.Now()
 	v.proof = prove(limited, client, wait == 0, func(e redisconn.Event) {
 		if wait > 0 {
-			line.show("waiting for "+v.target+": "+e.Class.Info().Meaning, " (attempt "+strconv.Itoa(e.Attempt)+")")
+			line.show("waiting for "+v.target+": "+e.Class.Info().Meaning, " ("+time.Since(began).Round(time.Second).String()+")")
 		}
 	})
 	line.clear()
