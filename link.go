@@ -70,6 +70,7 @@ type link struct {
 	guard       *respguard.Guard
 	handshaking atomic.Bool // a subscription reads and writes at once
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
+	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
 	release     func() bool // ends the tie to the generation's life
 }
 
@@ -162,13 +163,19 @@ func (l *link) Write(p []byte) (int, error) {
 	return n, l.failed(err)
 }
 
-// Read passes on what the peer sent, once the guard has seen it.
+// Read passes on what the peer sent, once the guard has seen it. After the
+// guard's verdict nothing else comes: the driver looks for push messages before
+// it reads a reply, and an error that it meets there it only logs.
 func (l *link) Read(p []byte) (int, error) {
+	if l.violation != nil {
+		return 0, l.violation
+	}
 	n, err := l.Conn.Read(p)
 	if n > 0 {
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
-			return 0, l.failed(limit)
+			l.violation = l.failed(limit)
+			return 0, l.violation
 		}
 		if l.handshaking.Load() {
 			l.refusal = errorLine(p[:n])
