@@ -134,13 +134,6 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 }
 
-// isOver reports whether ctx has ended, or is about to: what its deadline ends
-// may learn of it before ctx itself does.
-func isOver(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
-}
-
 // abandon lets go of a target that could not be reached and returns why: what
 // the last attempt met, and what ended them, if not that.
 func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
