@@ -198,7 +198,7 @@ func (c *Client) newTarget() (*target, error) {
 		cfg.Connection.Password = password
 		warnings = append(warnings, more...)
 	}
-	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, timeout: cfg.Timeouts.Dial}
+	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial}
 	if cfg.TLS.Enabled {
 		tls, more, err := cfg.TLS.load(addressHost(c.addr))
 		if err != nil {

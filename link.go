@@ -72,6 +72,7 @@ type link struct {
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
 	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
 	release     func() bool // ends the tie to the generation's life
+	secret      Secret      // that the handshake sends, and that nobody is to send back
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
@@ -84,9 +85,10 @@ func (l plainLink) SyscallConn() (syscall.RawConn, error) {
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
 
-// newLink wraps a fresh connection; release is called when it is closed.
-func newLink(conn net.Conn, release func() bool) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), release: release}
+// newLink wraps a fresh connection, on which the secret will be sent; release
+// is called when it is closed.
+func newLink(conn net.Conn, secret Secret, release func() bool) net.Conn {
+	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release}
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
@@ -178,6 +180,7 @@ func (l *link) Read(p []byte) (int, error) {
 			return 0, l.violation
 		}
 		if l.handshaking.Load() {
+			maskEcho(p[:n], l.secret)
 			l.refusal = errorLine(p[:n])
 		}
 	}
