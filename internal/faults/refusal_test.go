@@ -110,11 +110,18 @@ var unwillingServers = []struct {
 	{"BUSY", rowBusy, redisconn.ClassBusy, false, func(t *testing.T) unwilling {
 		server := redisconntest.NewServer(t, redisconntest.WithDirective("busy-reply-threshold", "10"))
 		script := make(chan struct{})
+		killer := server.Client().Conn() // a busy server lets nobody in any more, not even to kill the script
+		if err := killer.Ping(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
 		end := func() {
-			if err := server.Client().ScriptKill(context.Background()).Err(); err != nil && !strings.HasPrefix(err.Error(), "NOTBUSY") {
+			if err := killer.ScriptKill(context.Background()).Err(); err != nil && !strings.HasPrefix(err.Error(), "NOTBUSY") {
 				t.Errorf("SCRIPT KILL: %v", err)
 			}
 			<-script
+			if err := killer.Close(); err != nil {
+				t.Errorf("closing a connection of the kit: %v", err)
+			}
 		}
 		return unwilling{addr: server.Addr(), refuse: set, end: end, begin: func() {
 			go func() {

@@ -16,7 +16,9 @@ var (
 		"0 executed twice; each of the 40 calls fails once, with maybe")
 	rowUnsent = page.Row("20 INCR whose connection is refused, or lost in its handshake",
 		"sent again: 0 failures, 0 twice")
-	rowDeadIdle = page.Row("20 idle connections cut, then 20 INCR",
+	rowDeadIdle = page.Row("twice: 20 idle connections cut, then 20 INCR",
+		"0 failures, 0 twice")
+	rowDeadIdleTLS = page.Row("the same under TLS",
 		"0 failures, 0 twice")
 
 	rowDrainLoad = page.Row("shutdown under 200 INCR callers, replies 20 ms late",
