@@ -78,3 +78,9 @@ func (m Machine) To(next State, reason string) bool { return m.machine.to(next, 
 
 // PeerText makes a peer's text safe.
 func PeerText(err error) string { return peerText(err) }
+
+// LinkError is a failure of a connection in a phase: dial, handshake, write or read.
+func LinkError(at string, err error) error { return &linkError{phase: phase(at), err: err} }
+
+// AppliedOf is what an error of the driver proves about a command's effect.
+func AppliedOf(err error) Applied { return diagnose(err).applied }
