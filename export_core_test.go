@@ -84,3 +84,12 @@ func LinkError(at string, err error) error { return &linkError{phase: phase(at),
 
 // AppliedOf is what an error of the driver proves about a command's effect.
 func AppliedOf(err error) Applied { return diagnose(err).applied }
+
+// IsHandshake reports whether p is of the driver's handshake alone.
+func IsHandshake(p []byte) bool { return isHandshake(p) }
+
+// NewLink wraps a connection.
+func NewLink(conn net.Conn) net.Conn { return newLink(conn, func() bool { return true }) }
+
+// BrokenLink is a dial that failed.
+func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }
