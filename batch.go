@@ -3,7 +3,9 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,8 +19,7 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	if len(cmds) == 0 {
 		return nil
 	}
-	name, send := "pipeline", c.sendPipeline
-	body := cmds
+	name, send, body := "pipeline", c.sendPipeline, cmds
 	if isTransaction(cmds) {
 		name, send, body = "transaction", c.sendTransaction, cmds[1:len(cmds)-1]
 	}
@@ -31,101 +32,179 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	defer c.holders.batches.Add(-1)
 
 	batch := &call{name: name, began: time.Now()}
-	for _, cmd := range body {
-		batch.keys += effect.KeyCount(cmd.Args())
-	}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
 	if cancel != nil {
 		defer cancel()
 	}
 	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
+		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
 	}
-	if err := send(ctx, batch, body); err != nil {
-		return err
-	}
-	return firstError(body)
+	return send(ctx, batch, body)
 }
 
+// isTransaction recognises the frame that the driver puts around a transaction.
+// It goes by type: a program that queues MULTI and EXEC itself makes other
+// commands, and expects the replies as they come.
 func isTransaction(cmds []redis.Cmder) bool {
-	return len(cmds) >= 2 && cmds[0].Name() == "multi" && cmds[len(cmds)-1].Name() == "exec"
+	if len(cmds) < 2 {
+		return false
+	}
+	multi, opened := cmds[0].(*redis.StatusCmd)
+	exec, closed := cmds[len(cmds)-1].(*redis.SliceCmd)
+	return opened && closed && multi.Name() == "multi" && exec.Name() == "exec"
+}
+
+// transactionFrame puts MULTI and EXEC around cmds, as the driver does.
+func transactionFrame(ctx context.Context, cmds []redis.Cmder) []redis.Cmder {
+	framed := make([]redis.Cmder, 0, len(cmds)+2)
+	framed = append(framed, redis.NewStatusCmd(ctx, "multi"))
+	framed = append(framed, cmds...)
+	return append(framed, redis.NewSliceCmd(ctx, "exec"))
 }
 
 // sendPipeline sends a pipeline, and again what of it may be sent again.
 //
-// A connection that breaks leaves the commands without a reply open, one and
-// all: the server executes a pipeline while it still arrives, so even a failed
-// write proves nothing about the commands before the last. Of these only the
-// tail behind the last command that may not be repeated is sent again; what
-// precedes such a command must not be applied after it.
+// A connection that breaks leaves every command without a reply open: the
+// server executes a pipeline while it still arrives. Of these only a tail is
+// sent again, because what precedes a command that may not be repeated must not
+// be applied after it; see [Client.repeatable].
 func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	open := cmds // the commands without an answer so far; always a tail of cmds
 	for {
 		batch.attempts++
-		_ = c.exec(ctx, c.generation.Load().direct.Pipeline(), open) // told by the commands
-		open = unanswered(open)
-		if len(open) == 0 {
-			return nil
+		_, err := c.exec(ctx, c.generation.Load().direct.Pipeline(), open)
+		if err == nil || !slices.ContainsFunc(open, isOpen) {
+			return firstError(cmds)
 		}
-		f := diagnose(firstError(open))
-		if link := (*linkError)(nil); errors.As(f.err, &link) && link.phase == phaseWrite {
-			f.applied = AppliedMaybe
+		failures := diagnoseEach(open)
+		first := len(open) - len(unanswered(open))
+		c.failEach(ctx, batch, open[:first], failures)
+		if open, failures = open[first:], failures[first:]; len(open) == 0 {
+			return firstError(cmds)
 		}
-		batch.settle(f)
-		c.noticed(f)
-		repeat := c.repeatable(f, open)
-		left := open[:len(open)-len(repeat)]
-		if len(left) > 0 {
-			c.failEach(ctx, batch, f, left)
+		c.noticed(failures[0])
+		first = len(open)
+		if ctx.Err() == nil && !c.gate.gaveUp() {
+			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
 		}
-		if len(repeat) == 0 {
-			return nil
+		c.failEach(ctx, batch, open[:first], failures)
+		if open, failures = open[first:], failures[first:]; len(open) == 0 {
+			return firstError(cmds)
 		}
-		open = repeat
-		if ctx.Err() != nil || c.gate.gaveUp() {
-			c.failEach(ctx, batch, f, open)
-			return nil
+		for _, f := range failures {
+			batch.settle(f)
 		}
-		if stop := c.pause(ctx, batch, f); stop != nil {
-			failAll(open, c.stopped(ctx, batch, f, stop))
-			return nil
+		if stop := c.pause(ctx, batch, failures[0]); stop != nil {
+			for i, f := range failures {
+				failures[i] = c.stoppedBy(stop, f)
+			}
+			c.failEach(ctx, batch, open, failures)
+			return firstError(cmds)
 		}
 	}
 }
 
-// repeatable is the tail of cmds that may be sent again after f.
-func (c *Client) repeatable(f failure, cmds []redis.Cmder) []redis.Cmder {
-	for i := len(cmds); i > 0; i-- {
-		if !c.retries.allows(f, effectOf(cmds[i-1])) {
-			return cmds[i:]
+// repeatable is the index from which on the open commands of a pipeline may be
+// sent again. Each of them must allow it by itself, none may look at a key that
+// a later one may have written, and the connection that they meet must be the
+// one they were written for: behind a SELECT that was answered they would land
+// in another database.
+func (c *Client) repeatable(done, open []redis.Cmder, failures []failure) int {
+	first := len(open)
+	var later effect.Aftermath
+	for first > 0 {
+		cmd, f := open[first-1], failures[first-1]
+		if !c.retries.allows(f, effectOf(cmd)) || later.Disturbs(cmd.Args()) {
+			break
+		}
+		if f.applied != AppliedNo {
+			later.Add(cmd.Args())
+		}
+		first--
+	}
+	if slices.ContainsFunc(done, isStateful) || slices.ContainsFunc(open[:first], isStateful) {
+		return len(open)
+	}
+	return first
+}
+
+func isStateful(cmd redis.Cmder) bool { return effect.Stateful(cmd.Args()) }
+
+// unanswered is the tail of cmds behind the last one that the server answered.
+// What it refused for the moment before that is not worth a second attempt:
+// the commands behind it were executed, and it must not be executed after them.
+func unanswered(cmds []redis.Cmder) []redis.Cmder {
+	end := len(cmds)
+	for end > 0 && isOpen(cmds[end-1]) {
+		end--
+	}
+	return cmds[end:]
+}
+
+// isOpen reports whether the server did not answer the command, or only with a
+// refusal that passes by itself.
+func isOpen(cmd redis.Cmder) bool { return !isAnswer(cmd.Err()) }
+
+// diagnoseEach says what the errors of a pipeline's commands prove; those with
+// an answer have no failure. That a command was not written whole proves
+// something of the last one alone.
+func diagnoseEach(cmds []redis.Cmder) []failure {
+	failures := make([]failure, len(cmds))
+	for i, cmd := range cmds {
+		if !isOpen(cmd) {
+			continue
+		}
+		failures[i] = diagnose(cmd.Err())
+		var link *linkError
+		if errors.As(cmd.Err(), &link) && link.phase == phaseWrite && i < len(cmds)-1 {
+			failures[i].applied = AppliedMaybe
 		}
 	}
-	return cmds
+	return failures
+}
+
+// failEach gives every command without an answer an error of its own, because
+// whether it may have been applied is told by command. The flight recorder gets
+// one entry for all of them: a lost pipeline must not push everything else out.
+func (c *Client) failEach(ctx context.Context, batch *call, cmds []redis.Cmder, failures []failure) {
+	open := Event{Kind: EventMaybeApplied, Command: batch.name}
+	count := 0
+	for i, cmd := range cmds {
+		if !isOpen(cmd) {
+			continue
+		}
+		one := *batch
+		one.name, one.keys = cmd.Name(), effect.KeyCount(cmd.Args())
+		one.settle(failures[i])
+		e := c.commandError(ctx, &one, failures[i])
+		cmd.SetErr(e)
+		if e.Applied == AppliedMaybe {
+			count++
+			open.Class, open.Took = e.Class, e.Elapsed
+		}
+	}
+	if count > 0 {
+		open.Detail = plural(count, "command")
+		c.recorder.record(open)
+	}
 }
 
 // sendTransaction sends a transaction, and again only as a whole and only when
-// it proved to have done nothing: EXEC is its last command, so a failed write
-// or a refusal of any of its commands means that none was executed.
+// it proved to have done nothing.
 func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	for {
 		batch.attempts++
-		err := c.exec(ctx, c.generation.Load().direct.TxPipeline(), cmds)
-		if err == nil || errors.Is(err, redis.TxFailedErr) {
+		read, err := c.exec(ctx, c.generation.Load().direct.TxPipeline(), cmds)
+		f, failed := transactionFailure(cmds, read, err)
+		if !failed {
 			return err
 		}
-		f := diagnose(err)
-		if isReply(err) {
-			if !redis.IsExecAbortError(err) && !refusedWhole(cmds) {
-				return nil // executed: each command carries the server's own answer
-			}
-			if f = diagnose(firstFailure(cmds, err)); isAnswer(f.err) {
-				return nil // refused for good: the culprit carries the reason
-			}
-		}
+		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
-		if f.applied == AppliedMaybe || !c.retries.allows(f, EffectUnknown) || ctx.Err() != nil || c.gate.gaveUp() {
-			return failAll(cmds, c.failed(ctx, batch, f))
+		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || ctx.Err() != nil || c.gate.gaveUp() {
+			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
 		}
 		if stop := c.pause(ctx, batch, f); stop != nil {
 			return failAll(cmds, c.stopped(ctx, batch, f, stop))
@@ -133,68 +212,133 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 	}
 }
 
-// errUnread marks a command of a batch until the driver has read its reply.
+// transactionFailure says what err, the driver's verdict on a transaction, proves
+// about it as a whole; read tells whether any of its commands has a reply of its
+// own. It is no failure when the server executed it or refused it for good: then
+// each command carries the server's own answer.
+//
+// EXEC is the last command that is written. So a write that failed means that
+// nothing was executed; and a result of one of the commands behind MULTI, when
+// the link broke then, means that everything was. An error does not: the server
+// may have refused the command when it was queued.
+func transactionFailure(cmds []redis.Cmder, read bool, err error) (f failure, failed bool) {
+	switch {
+	case err == nil, errors.Is(err, redis.TxFailedErr):
+		return failure{}, false
+	case !isReply(err):
+		f = diagnose(err)
+		if slices.ContainsFunc(cmds, hasResult) {
+			f.applied = AppliedYes
+		}
+		return f, true
+	case redis.IsExecAbortError(err):
+		if culprit := findCulprit(cmds); culprit != nil {
+			err = culprit
+		}
+		return diagnose(err), !isAnswer(err)
+	case read && slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return !isOpen(cmd) }):
+		return failure{}, false // executed
+	}
+	f = diagnose(err) // the handshake, MULTI or EXEC was refused
+	if refusedMulti(err) {
+		f.applied = AppliedMaybe
+	}
+	return f, true
+}
+
+func hasResult(cmd redis.Cmder) bool { return cmd.Err() == nil || cmd.Err() == redis.Nil }
+
+// unread is the commands of a failed transaction that have no result: all of
+// them, unless it was executed and its reply broke off in the middle.
+func unread(cmds []redis.Cmder, f failure) []redis.Cmder {
+	if f.applied != AppliedYes {
+		return cmds
+	}
+	return slices.DeleteFunc(slices.Clone(cmds), func(cmd redis.Cmder) bool { return hasResult(cmd) || isReply(cmd.Err()) })
+}
+
+// refusedMulti reports whether it was MULTI that the server refused, as it does
+// for a user who may not use it. The commands behind it were executed one by
+// one then, as far as they are allowed.
+// The text is that of ACL_DENIED_CMD in the server's acl.c.
+func refusedMulti(err error) bool {
+	return strings.HasPrefix(err.Error(), "NOPERM") && strings.Contains(err.Error(), "'multi'")
+}
+
+// culpritError is the command whose refusal made the server discard a transaction.
+type culpritError struct {
+	index int
+	name  string
+	err   error
+}
+
+func (e *culpritError) Error() string {
+	return fmt.Sprintf("%s, its command #%d, was refused: %s", e.name, e.index, peerText(e.err))
+}
+
+func (e *culpritError) Unwrap() error { return e.err }
+
+// findCulprit finds the command that was refused when it was queued, if it was one command.
+func findCulprit(cmds []redis.Cmder) *culpritError {
+	for i, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !redis.IsExecAbortError(err) {
+			return &culpritError{index: i, name: cmd.Name(), err: err}
+		}
+	}
+	return nil
+}
+
+// exec runs cmds through one of the driver's pipelines. Its error is nil when no
+// command has one; read is what assignReplies found.
+func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+	expectReplies(cmds)
+	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
+		_, err = pipe.Exec(ctx)
+	}
+	return assignReplies(cmds, err), err
+}
+
+// errUnread stands in each command of a batch until the driver has read its
+// reply, which alone overwrites it.
+//
+// Without it the driver's errors mislead in two ways. When a connection breaks
+// amid the replies, its failure goes to every command without an error, to those
+// that were answered as well. And when the server refuses a connection in the
+// handshake, the commands have no error, as if they had succeeded.
 var errUnread = errors.New("no reply was read")
 
-// exec runs cmds through one of the driver's pipelines and sees to it that each
-// has an error of its own: the server's answer, nil included, or why it has none.
-//
-// The driver does so with two exceptions. A connection that the server refused
-// in the handshake leaves commands without an error, as if they had succeeded.
-// And one that breaks amid the replies puts its failure to every command
-// without an error, to those that were answered as well. So the commands start
-// with an error that only a reply removes. Replies are read in order: the last
-// one read before those that still have it is where the connection broke, and
-// all before that one were answered.
-func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) error {
+func expectReplies(cmds []redis.Cmder) {
 	for _, cmd := range cmds {
 		cmd.SetErr(errUnread)
 	}
-	err := pipe.BatchProcess(ctx, cmds...)
+}
+
+// assignReplies gives err, the driver's verdict on a batch, to the commands whose
+// reply was not read, and takes it back from those that have one. Replies are
+// read in order: the one that broke off belongs to the last command before
+// those that are still unread. It reports whether any command was read.
+func assignReplies(cmds []redis.Cmder, err error) (read bool) {
 	if err == nil {
-		_, err = pipe.Exec(ctx)
-	}
-	if err == nil {
-		return nil
+		return true
 	}
 	broken := len(cmds) - 1
 	for i, cmd := range slices.Backward(cmds) {
 		if cmd.Err() == errUnread {
 			cmd.SetErr(err)
 			broken = i - 1
+		} else {
+			read = true
 		}
 	}
 	if isReply(err) {
-		return err
+		return read
 	}
 	for _, cmd := range cmds[:max(broken, 0)] {
-		if !isReply(cmd.Err()) {
+		if cmd.Err() != nil && !isReply(cmd.Err()) {
 			cmd.SetErr(nil)
 		}
 	}
-	return err
-}
-
-// unanswered is the tail of cmds that begins with the first one that the server
-// did not answer, or answered with a refusal that passes by itself. Commands
-// behind it that did get an answer end the tail's chance: they were executed,
-// and what comes before them must not be executed after them.
-func unanswered(cmds []redis.Cmder) []redis.Cmder {
-	end := len(cmds)
-	for end > 0 && !isAnswer(cmds[end-1].Err()) {
-		end--
-	}
-	return cmds[end:]
-}
-
-// firstFailure is the first error of cmds that is a failure, or err.
-func firstFailure(cmds []redis.Cmder, err error) error {
-	for _, cmd := range cmds {
-		if e := cmd.Err(); e != nil && !redis.IsExecAbortError(e) {
-			return e
-		}
-	}
-	return err
+	return read
 }
 
 // firstError is the error that the driver's Exec returns: the first of any kind.
@@ -207,30 +351,19 @@ func firstError(cmds []redis.Cmder) error {
 	return nil
 }
 
-// refusedWhole reports whether MULTI itself was refused: no command has an answer of its own.
-func refusedWhole(cmds []redis.Cmder) bool {
-	for _, cmd := range cmds {
-		if isAnswer(cmd.Err()) {
-			return false
-		}
-	}
-	return true
-}
-
+// isReply reports whether err is an error reply of the server to a command.
 func isReply(err error) bool {
 	var link *linkError
 	var reply redis.Error
 	return !errors.As(err, &link) && errors.As(err, &reply)
 }
 
-// failEach gives every command its own error, because whether the failure may
-// have applied it is told by command.
-func (c *Client) failEach(ctx context.Context, batch *call, f failure, cmds []redis.Cmder) {
+// keyCount is the number of keys that cmds name.
+func keyCount(cmds []redis.Cmder) (n int) {
 	for _, cmd := range cmds {
-		one := *batch
-		one.name, one.keys = cmd.Name(), effect.KeyCount(cmd.Args())
-		cmd.SetErr(c.failed(ctx, &one, f))
+		n += effect.KeyCount(cmd.Args())
 	}
+	return n
 }
 
 // failAll gives every command the same error and returns it.

@@ -105,7 +105,7 @@ var classes = []ClassInfo{
 	{Class: ClassDown, Meaning: "there is no connection to Redis", Causes: "an outage that outlasted the caller, or a client that was never connected", Next: "call Connect first; in an outage follow the class of the failure behind it"},
 	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Drain", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
 	{Class: ClassClosed, Meaning: "the client is closed", Causes: "use after Drain or Close", Next: "make a new client: a closed one does not open again"},
-	{Class: ClassConflict, Meaning: "a watched key changed and the transaction did nothing", Causes: "two writers at one key", Next: "read and try again, as RunOptimistic does"},
+	{Class: ClassConflict, Meaning: "a watched key changed and the transaction did nothing", Causes: "two writers at one key", Next: "read and try again, as RunOptimistic does; where many write to one key, one command or a script needs no watching"},
 	{Class: ClassReply, Meaning: "the server answered the command with an error", Causes: "the command does not fit the key's type or its own syntax", Next: "read the server's text; it is unchanged"},
 	{Class: ClassUnknown, Meaning: "a failure that fits no other class", Causes: "an error of the program's own hook or dialer", Next: "read the wrapped error"},
 }
@@ -209,7 +209,11 @@ var refusals = []string{
 func diagnose(err error) failure {
 	var link *linkError
 	if errors.As(err, &link) {
-		return failure{class: link.class(), applied: link.applied(), err: err}
+		f := failure{class: link.class(), applied: link.applied(), err: err}
+		if strings.HasPrefix(err.Error(), afterBreak) {
+			f.applied = AppliedNo
+		}
+		return f
 	}
 	var reply redis.Error
 	if errors.As(err, &reply) {
@@ -237,6 +241,10 @@ func diagnose(err error) failure {
 	return failure{class: ClassUnknown, applied: AppliedMaybe, err: err}
 }
 
+// afterBreak is how the driver begins the error of a command on a WATCH section
+// whose connection broke before: it wraps what broke it, and was not sent.
+const afterBreak = "redis: Conn is in a bad state"
+
 // isParserError reports whether the driver could not read what the peer sent.
 // It has no type for that, only a way to begin the text.
 func isParserError(err error) bool {
@@ -250,6 +258,7 @@ func isParserError(err error) bool {
 
 // replyClass classifies the text of an error reply.
 func replyClass(text string) Class {
+	text = strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: ") // EXEC itself was refused, for this reason
 	word, _, _ := strings.Cut(text, " ")
 	if class, ok := replyClasses[word]; ok {
 		return class

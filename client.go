@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -162,27 +161,6 @@ func (c *Client) Process(ctx context.Context, cmd redis.Cmder) error { return c.
 // AddHook adds a hook below those that are there. Hooks see each call once,
 // with its final error, and never the handshake.
 func (c *Client) AddHook(hook redis.Hook) { c.hooks.add(hook) }
-
-// Watch runs fn with the keys watched, on one connection of its own. Commands
-// that fn sends through tx go to the driver directly: they are not retried.
-// See [Client.RunOptimistic] for the loop around it.
-func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...string) error {
-	if !c.gate.enter() {
-		return c.refused("watch")
-	}
-	defer c.gate.leave()
-	defer c.holders.hold("watch")()
-	c.counts.commands.Add(1)
-	section := &call{name: "watch", keys: len(keys), began: time.Now()}
-	ctx, cancel := c.deadlines.bound(ctx, section.began)
-	if cancel != nil {
-		defer cancel()
-	}
-	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
-		return c.unsent(ctx, section, err)
-	}
-	return c.generation.Load().direct.Watch(ctx, fn, keys...)
-}
 
 // Unwrap returns the driver's client of the current generation, nil before
 // Connect. What is done through it is not retried, counted or drained, and the

@@ -119,7 +119,7 @@ func (c *Client) connect(ctx context.Context) error {
 		failed := &ConnectError{
 			Stage: stageOf(err), Addr: c.addr, Class: diagnose(err).class, Attempts: attempt, Elapsed: time.Since(began), Err: cause(err),
 		}
-		if ctx.Err() != nil && met != nil {
+		if isOver(ctx) && met != nil {
 			// An attempt that was cut short says less than the one before.
 			failed.Stage, failed.Class, failed.Err = met.Stage, met.Class, met.Err
 		}
@@ -132,6 +132,13 @@ func (c *Client) connect(ctx context.Context) error {
 			return c.abandon(target, failed, ended)
 		}
 	}
+}
+
+// isOver reports whether ctx has ended, or is about to: what its deadline ends
+// may learn of it before ctx itself does.
+func isOver(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
 }
 
 // abandon lets go of a target that could not be reached and returns why: what

@@ -150,8 +150,13 @@ func (e *ConnectError) Unwrap() []error {
 func IsMaybeApplied(err error) bool { return errors.Is(err, ErrMaybeApplied) }
 
 // SafeToRetry reports whether err proves that nothing was applied, so that even
-// a command that adds may be sent again.
+// a command that adds may be sent again. Of a pipeline or transaction it speaks
+// as a whole.
 func SafeToRetry(err error) bool {
+	var batch interface{ nothingApplied() bool }
+	if errors.As(err, &batch) {
+		return batch.nothingApplied()
+	}
 	var command *CommandError
 	if errors.As(err, &command) {
 		return command.Applied == AppliedNo

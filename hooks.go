@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -49,6 +50,13 @@ func (h *hookChain) add(hook redis.Hook) {
 		}
 	}
 	h.current.Store(&wrapped)
+}
+
+// all returns the hooks, the outermost first.
+func (h *hookChain) all() []redis.Hook {
+	h.adding.Lock()
+	defer h.adding.Unlock()
+	return slices.Clone(h.hooks)
 }
 
 // dial wraps the opening of a connection in the program's dial hooks.

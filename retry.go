@@ -33,7 +33,7 @@ type call struct {
 
 // settle adds what an attempt proved.
 func (c *call) settle(f failure) {
-	if f.applied == AppliedMaybe || c.applied == "" {
+	if c.applied != AppliedMaybe {
 		c.applied = f.applied
 	}
 }
@@ -215,9 +215,14 @@ func (c *Client) unsent(ctx context.Context, call *call, err error) error {
 	return c.failed(ctx, call, failure{class: class, applied: AppliedNo, err: err})
 }
 
-// stopped is the error of a call whose next attempt could not begin: the last
-// failure tells more than what stopped it.
+// stopped is the error of a call whose next attempt could not begin.
 func (c *Client) stopped(ctx context.Context, call *call, f failure, stop error) error {
+	return c.failed(ctx, call, c.stoppedBy(stop, f))
+}
+
+// stoppedBy is f as the last word on a call that stop kept from its next
+// attempt: the last failure tells more than what stopped it.
+func (c *Client) stoppedBy(stop error, f failure) failure {
 	switch {
 	case errors.Is(stop, errRetryBudget):
 		f.err = fmt.Errorf("%w (not sent again: %w)", f.err, stop)
@@ -228,11 +233,19 @@ func (c *Client) stopped(ctx context.Context, call *call, f failure, stop error)
 	if errors.As(stop, &out) && c.config.WhenDown == WhenDownFailFast {
 		f.class = ClassDown
 	}
-	return c.failed(ctx, call, f)
+	return f
 }
 
-// failed makes the error that the program sees.
+// failed makes the error that the program sees, and a note of what may have been applied.
 func (c *Client) failed(ctx context.Context, call *call, f failure) error {
+	e := c.commandError(ctx, call, f)
+	if e.Applied == AppliedMaybe {
+		c.recorder.record(Event{Kind: EventMaybeApplied, Command: e.Command, Class: e.Class, Took: e.Elapsed})
+	}
+	return e
+}
+
+func (c *Client) commandError(ctx context.Context, call *call, f failure) *CommandError {
 	if call.applied == "" {
 		call.settle(f)
 	}
@@ -247,7 +260,6 @@ func (c *Client) failed(ctx context.Context, call *call, f failure) error {
 	c.counts.failures.Add(1)
 	if call.applied == AppliedMaybe {
 		c.counts.maybeApplied.Add(1)
-		c.recorder.record(Event{Kind: EventMaybeApplied, Command: call.name, Class: class, Took: time.Since(call.began)})
 	}
 	return &CommandError{
 		Command:  call.name,

@@ -88,7 +88,13 @@ func (a *app) examine(ctx context.Context, builder *redisconn.Builder, wait time
 		defer cancel()
 	}
 	v := verdict{target: client.LastHealth().Target}
-	v.proof = prove(limited, client, wait == 0, a.tellAttempts(v.target, wait > 0))
+	line, began := &live{c: a.stderr}, time.Now()
+	v.proof = prove(limited, client, wait == 0, func(e redisconn.Event) {
+		if wait > 0 {
+			line.show("waiting for "+v.target+": "+e.Class.Info().Meaning, " ("+time.Since(began).Round(time.Second).String()+")")
+		}
+	})
+	line.clear()
 	v.proof.warnings = merge(builder.Lint(), v.proof.warnings)
 	nameSources(v.proof.problems, builder)
 	switch {
@@ -127,15 +133,4 @@ func merge(warnings, more []redisconn.Warning) []redisconn.Warning {
 		}
 	}
 	return warnings
-}
-
-// tellAttempts tells whoever waits what is waited for.
-func (a *app) tellAttempts(target string, waiting bool) (attemptFailed func(redisconn.Event)) {
-	if !waiting {
-		return func(redisconn.Event) {}
-	}
-	line, began := &live{c: a.stderr}, time.Now()
-	return func(e redisconn.Event) {
-		line.show("waiting for "+target+": "+e.Class.Info().Meaning, " ("+duration(time.Since(began))+")")
-	}
 }

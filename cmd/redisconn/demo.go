@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -161,15 +163,16 @@ func (d *demo) explainConfiguration(builder *redisconn.Builder) {
 	d.step("The configuration explains itself",
 		"Every value knows its default and who set it; every mistake is reported at once, with what to do.")
 	explanation, _ := builder.Explain() // Build found it to be valid
-	shown := map[string]bool{"connection.addrs": true, "timeouts.operation": true, "pool.size": true, "retry.effect": true, "when_down": true}
-	for _, f := range explanation.Fields {
-		if shown[f.Path] || !f.Default {
-			value := f.Value
-			if value == "" {
-				value = "-"
-			}
-			d.stdout.printf("   %s  %s  %s\n", d.stdout.paint(faint, pad(f.Path, 20)), pad(value, 18), f.Source)
-		}
+	telling := []string{"connection.addrs", "timeouts.operation", "pool.size", "retry.effect", "when_down"}
+	fields := slices.DeleteFunc(slices.Clone(explanation.Fields), func(f redisconn.FieldExplanation) bool {
+		return f.Default && !slices.Contains(telling, f.Path)
+	})
+	pathWidth, valueWidth := 0, 0
+	for _, f := range fields {
+		pathWidth, valueWidth = max(pathWidth, len(f.Path)), max(valueWidth, len(f.Value))
+	}
+	for _, f := range fields {
+		d.stdout.printf("   %s  %s  %s\n", d.stdout.paint(faint, pad(f.Path, pathWidth)), pad(cmp.Or(f.Value, "-"), valueWidth), f.Source)
 	}
 	d.stdout.printf("   %s\n", d.stdout.paint(faint, fmt.Sprintf("redisconn config shows all %d.", len(explanation.Fields))))
 	d.stdout.warnings(3, explanation.Warnings)

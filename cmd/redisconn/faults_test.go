@@ -22,7 +22,7 @@ func TestCheckNamesTheBrokenStageOfEveryFault(t *testing.T) {
 	redisconntest.NoLeaks(t)
 	for _, f := range faults(t) {
 		t.Run(f.name, func(t *testing.T) {
-			verdict, o := checked(t, call{}, append([]string{"--dial-timeout", "500ms"}, f.args...)...)
+			verdict, o := checked(t, call{}, f.args...)
 			o.expect(t, f.code)
 			if verdict.Class != f.class || verdict.ExitCode != f.code || verdict.Success {
 				t.Errorf("class %s, exit code %d, success %t", verdict.Class, verdict.ExitCode, verdict.Success)
@@ -84,7 +84,7 @@ func faults(t *testing.T) []fault {
 		{"TheNameDoesNotExist", at("no..such.host"), resolve, redisconn.ClassDNS, exitFailed},
 		{"NothingListens", at(redisconntest.ReserveAddr(t)), dial, redisconn.ClassRefused, exitFailed},
 		{"TheSocketDoesNotExist", at(filepath.Join(t.TempDir(), "redis.sock")), dial, redisconn.ClassRefused, exitFailed},
-		{"PacketsAreDropped", at(redisconntest.NewUnreachable(t)), dial, redisconn.ClassUnreachable, exitFailed},
+		{"PacketsAreDropped", at(redisconntest.NewUnreachable(t), "--dial-timeout", "300ms"), dial, redisconn.ClassUnreachable, exitFailed},
 		{"TheAuthorityIsAnother", at(encrypted.Addr(), "--tls", "--tls-ca-file", otherCA.CAFile()), tls, redisconn.ClassTLS, exitFailed},
 		{"TheAuthorityIsNotTheSystems", at(encrypted.Addr(), "--tls"), tls, redisconn.ClassTLS, exitFailed},
 		{"TheCertificateHasExpired", trusting(expired.Addr()), tls, redisconn.ClassTLS, exitFailed},
@@ -97,7 +97,7 @@ func faults(t *testing.T) []fault {
 		{"TheUserIsOff", at(guarded.Addr(), "--username", "nobody", "--password", "right"), handshake, redisconn.ClassAuth, exitFailed},
 		{"TheUserMayNotPing", at(guarded.Addr(), "--username", "mute", "--password", "right"), handshake, redisconn.ClassACL, exitFailed},
 		{"TheDatabaseDoesNotExist", at(plain.Addr(), "--db", "99"), handshake, redisconn.ClassDatabase, exitFailed},
-		{"NobodyAnswers", at(redisconntest.NewUnanswered(t)), handshake, redisconn.ClassTimeout, exitFailed},
+		{"NobodyAnswers", at(redisconntest.NewUnanswered(t), "--dial-timeout", "300ms"), handshake, redisconn.ClassTimeout, exitFailed},
 		{"AWebServerAnswers", at(redisconntest.NewScripted(t, redisconntest.HTTPAnswer).Addr()), handshake, redisconn.ClassProtocol, exitFailed},
 		{"TheServerHangsUp", at(redisconntest.NewScripted(t, redisconntest.HangUp).Addr()), handshake, redisconn.ClassLost, exitFailed},
 		{"TheServerIsFull", at(full.Addr()), handshake, redisconn.ClassMaxClients, exitFailed},

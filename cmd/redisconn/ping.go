@@ -117,6 +117,7 @@ func (a *app) sendPings(ctx context.Context, client *redisconn.Client, count int
 	if health.Server != nil {
 		s.server = strings.TrimSpace(health.Server.Name + " " + health.Server.Version)
 	}
+	_ = client.Ping(ctx) // opens the pool's connection, which is no answer to a ping; the next one tells
 	line := &live{c: a.stderr}
 	defer line.clear()
 	var shown time.Time

@@ -31,6 +31,11 @@ func TestThePingSummaryGolden(t *testing.T) {
 	a := newApp(nil, nil, &out, nil)
 	a.printPings(s)
 	checkGolden(t, "ping-summary.golden", out.String())
+	out.Reset()
+	if err := a.stdout.json(s.document()); err != nil {
+		t.Fatal(err)
+	}
+	checkGolden(t, "ping-summary.golden.json", out.String())
 }
 
 func TestWhereNobodyWatchesTheNumberOfPingsIsBounded(t *testing.T) {
@@ -52,7 +57,7 @@ func TestAPingThatFailsIsCountedByItsClass(t *testing.T) {
 		proxy.Blackhole()
 	}(stopper.seen)
 	watched := call{setup: func(a *app) { a.stderr = &console{w: stopper, terminal: true} }}
-	o := watched.run(t, "ping", "--addrs", proxy.Addr(), "-n", "4", "--interval", "150ms", "--operation-timeout", "300ms").expect(t, exitFailed)
+	o := watched.run(t, "ping", "--addrs", proxy.Addr(), "-n", "4", "--interval", "150ms", "--operation-timeout", "300ms", "--health-fail-after", "1000").expect(t, exitFailed)
 	if !strings.Contains(o.stdout, "4 pings, 2 failed") || !strings.Contains(o.stdout, "× 2: no answer came in time") {
 		t.Error(o.stdout)
 	}

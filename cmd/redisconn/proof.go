@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +15,7 @@ import (
 type proof struct {
 	steps    []step // of the last attempt, in the order of redisconn.Stages, none left out
 	warnings []redisconn.Warning
-	attempts int
+	attempts int                     // that failed
 	class    redisconn.Class         // of the failure; empty when everything is proved
 	problems []*redisconn.FieldError // behind ClassConfig
 	took     time.Duration
@@ -39,38 +39,58 @@ func unproved(problems []*redisconn.FieldError) *proof {
 
 // prove connects the client and keeps what its events tell. With once it makes
 // one attempt, without it tries for as long as another attempt may succeed and
-// ctx lasts. Each attempt that fails is told to progress.
+// ctx lasts. Once something failed, progress hears of it again and again.
 func prove(ctx context.Context, client *redisconn.Client, once bool, progress func(redisconn.Event)) *proof {
 	began := time.Now()
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	events, stop := client.Events(1024)
-	p := &witness{}
+	w := &witness{proved: map[redisconn.Stage]step{}}
 	heard := make(chan struct{})
 	go func() {
 		defer close(heard)
-		for e := range events {
-			p.hear(e, ctx.Err() != nil)
-			if e.Kind == redisconn.EventAttempt {
-				progress(e)
-				if once {
+		again := time.NewTicker(progressPause)
+		defer again.Stop()
+		for {
+			select {
+			case e, more := <-events:
+				if !more {
+					return
+				}
+				w.hear(e)
+				if once && w.failure != nil {
 					giveUp() // before Connect's pause for the next attempt is over
 				}
+			case <-again.C:
+			}
+			if w.failure != nil {
+				progress(*w.failure)
 			}
 		}
 	}()
+	var attempts int
 	err := client.Connect(ctx)
 	for err != nil && !once && !redisconn.ClassOf(err).Info().Fatal && pause(ctx) {
+		attempts += attemptsOf(err)
 		err = client.Connect(ctx)
+	}
+	if attempts += attemptsOf(err); once {
+		attempts = min(attempts, 1) // a second one may have begun before the first one's end was known
 	}
 	stop()
 	<-heard
-	return p.proof(client.Config(), err, time.Since(began))
+	p := w.proof(client.Config(), err)
+	p.attempts, p.took = attempts, time.Since(began)
+	return p
 }
 
-// connectPause is how long a client rests that used up its own Timeouts.Connect
-// while there is time left to wait.
-const connectPause = 250 * time.Millisecond
+const (
+	// connectPause is how long a client rests that used up its own
+	// Timeouts.Connect while there is time left to wait.
+	connectPause = 250 * time.Millisecond
+	// progressPause is how often whoever waits hears that there is nothing new.
+	progressPause = time.Second
+)
 
 // pause rests and reports whether ctx goes on.
 func pause(ctx context.Context) bool {
@@ -82,63 +102,72 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// witness hears a client's events.
-type witness struct {
-	warnings      []redisconn.Warning
-	attempts      int
-	configuration []step // proved once, before the first attempt
-	current       []step // of the attempt under way
-	last          []step // of the last attempt that failed by itself
-	class         redisconn.Class
+// attemptsOf is how many attempts a Connect made that failed.
+func attemptsOf(err error) int {
+	var connect *redisconn.ConnectError
+	if errors.As(err, &connect) {
+		return connect.Attempts
+	}
+	return 0
 }
 
-// hear takes an event in. An attempt that the end of the time cut short says
-// less than the one before.
-func (w *witness) hear(e redisconn.Event, cut bool) {
+// witness hears a client's events. The client tells of a stage when it holds for
+// the first time, and of attempts that fail when the failure is another one.
+type witness struct {
+	warnings []redisconn.Warning
+	proved   map[redisconn.Stage]step
+	failure  *redisconn.Event // the last
+}
+
+func (w *witness) hear(e redisconn.Event) {
 	switch e.Kind {
 	case redisconn.EventWarning:
-		if !slices.Contains(w.warnings, *e.Warning) {
-			w.warnings = append(w.warnings, *e.Warning)
-		}
+		w.warnings = append(w.warnings, *e.Warning)
 	case redisconn.EventStage:
-		s := step{e.Stage, passed, e.Detail, e.Took}
-		if e.Stage == redisconn.StageConfig {
-			w.configuration = []step{s}
-		} else {
-			w.current = append(w.current, s)
-		}
+		w.proved[e.Stage] = step{e.Stage, passed, e.Detail, e.Took}
 	case redisconn.EventAttempt:
-		proved := w.current
-		w.current = nil
-		if cut && w.attempts > 0 {
-			return
-		}
-		for _, s := range proved {
-			e.Took -= s.took
-		}
-		w.attempts++
-		w.class = e.Class
-		w.last = append(proved, step{e.Stage, failed, e.Detail, e.Took})
+		w.failure = &e
 	}
 }
 
 // proof is what was heard, once Connect has returned err.
-func (w *witness) proof(cfg redisconn.Config, err error, took time.Duration) *proof {
-	if redisconn.ClassOf(err) == redisconn.ClassConfig {
-		p := unproved(redisconn.FieldErrors(err))
-		p.warnings, p.took = w.warnings, took
-		return p
+func (w *witness) proof(cfg redisconn.Config, err error) *proof {
+	p := &proof{}
+	switch {
+	case redisconn.ClassOf(err) == redisconn.ClassConfig:
+		p = unproved(redisconn.FieldErrors(err))
+	case err == nil:
+		for _, s := range w.proved {
+			p.steps = append(p.steps, s)
+		}
+	case w.failure != nil:
+		p.class = w.failure.Class
+		p.steps = w.stepsUntil(*w.failure)
+	default: // it was interrupted before there was anything to tell
+		p.class = redisconn.ClassOf(err)
 	}
-	p := &proof{warnings: w.warnings, attempts: w.attempts, took: took}
-	if err == nil {
-		p.attempts++
-		p.steps = slices.Concat(w.configuration, w.current)
-	} else {
-		p.class = w.class
-		p.steps = slices.Concat(w.configuration, w.last)
-	}
+	p.warnings = w.warnings
 	p.complete(cfg)
 	return p
+}
+
+// stepsUntil are the steps up to the one that broke. Its time is what is left of
+// the attempt's.
+func (w *witness) stepsUntil(broken redisconn.Event) []step {
+	var steps []step
+	took := broken.Took
+	for _, stage := range redisconn.Stages() {
+		if stage == broken.Stage {
+			break
+		}
+		if s, ok := w.proved[stage]; ok {
+			steps = append(steps, s)
+			if stage != redisconn.StageConfig { // proved before the first attempt
+				took -= s.took
+			}
+		}
+	}
+	return append(steps, step{broken.Stage, failed, broken.Detail, max(took, 0)})
 }
 
 // complete adds the stages that were not tried, each with the reason.

@@ -79,7 +79,7 @@ type verdictDocument struct {
 	ExitCode int                     `json:"exit_code"`
 	Target   string                  `json:"target,omitempty"`
 	Class    redisconn.Class         `json:"class,omitempty"`
-	Attempts int                     `json:"attempts"`
+	Attempts int                     `json:"attempts,omitempty"`
 	Took     float64                 `json:"took_ms"`
 	Stages   []stageDocument         `json:"stages"`
 	Warnings []redisconn.Warning     `json:"warnings"`
