@@ -85,7 +85,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 		}
 		c.noticed(failures[0])
 		first = len(open)
-		if ctx.Err() == nil && !c.gate.gaveUp() {
+		if !isOver(ctx) && !c.gate.gaveUp() {
 			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
 		}
 		c.failEach(ctx, batch, open[:first], failures)
@@ -208,7 +208,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
-		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || ctx.Err() != nil || c.gate.gaveUp() {
+		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || isOver(ctx) || c.gate.gaveUp() {
 			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
 		}
 		if stop := c.pause(ctx, batch, f); stop != nil {
