@@ -144,7 +144,12 @@ func unanswered(cmds []redis.Cmder) []redis.Cmder {
 
 // isOpen reports whether the server did not answer the command, or only with a
 // refusal that passes by itself.
-func isOpen(cmd redis.Cmder) bool { return !isAnswer(cmd.Err()) }
+func isOpen(cmd redis.Cmder) bool { return !answers(cmd, cmd.Err()) }
+
+// answers reports whether err is what the server, or a script, had to say to cmd.
+func answers(cmd redis.Cmder, err error) bool {
+	return isAnswer(err) || effectOf(cmd) == EffectUnknown && isScriptsOwn(err)
+}
 
 // diagnoseEach says what the errors of a pipeline's commands prove; those with
 // an answer have no failure. That a command was not written whole proves

@@ -78,3 +78,18 @@ func (m Machine) To(next State, reason string) bool { return m.machine.to(next, 
 
 // PeerText makes a peer's text safe.
 func PeerText(err error) string { return peerText(err) }
+
+// LinkError is a failure of a connection in a phase: dial, handshake, write or read.
+func LinkError(at string, err error) error { return &linkError{phase: phase(at), err: err} }
+
+// AppliedOf is what an error of the driver proves about a command's effect.
+func AppliedOf(err error) Applied { return diagnose(err).applied }
+
+// IsHandshake reports whether p is of the driver's handshake alone.
+func IsHandshake(p []byte) bool { return isHandshake(p) }
+
+// NewLink wraps a connection.
+func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() bool { return true }) }
+
+// BrokenLink is a dial that failed.
+func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }

@@ -137,7 +137,7 @@ var unwillingServers = []struct {
 }
 
 func promote(t *testing.T, replica *redisconntest.Server) {
-	if err := replica.Client().SlaveOf(context.Background(), "no", "one").Err(); err != nil {
+	if err := replica.Client().ReplicaOf(context.Background(), "no", "one").Err(); err != nil {
 		t.Errorf("REPLICAOF NO ONE: %v", err)
 	}
 }
