@@ -45,6 +45,8 @@ var (
 		"only calls in flight fail, each with maybe; 0 twice, 0 lost")
 	rowRecovery = page.Row("first success after the server answers again",
 		"within 250 ms")
+	rowLoadingLoad = page.Row("LOADING for 1 s under 50 callers of GET and HINCRBY",
+		"0 failed, 0 twice")
 	rowStorm = page.Row("200 callers, 3 s of refused connections: dials, of which in the busiest second after the first 100 ms",
 		"at most 20 a second")
 	rowFailFast = page.Row("command when nothing listens, WhenDown=fail-fast",
