@@ -176,10 +176,6 @@ func TestRefusalsHaveAClassOfTheirOwnAndPassWhereTheyCan(t *testing.T) {
 					if !refusal.retried {
 						return fmt.Sprintf("class %s after %s", refusal.class, brief(took))
 					}
-					if command.Attempts < 2 {
-						t.Errorf("%d attempts in %v, want several: %v", command.Attempts, took, err)
-					}
-
 					timer := time.AfterFunc(healing, heal)
 					defer timer.Stop()
 					began = time.Now()
@@ -187,7 +183,7 @@ func TestRefusalsHaveAClassOfTheirOwnAndPassWhereTheyCan(t *testing.T) {
 					if took := time.Since(began); err != nil || took < healing/2 {
 						t.Errorf("a call in whose time the server became willing returns %v after %v, want it to wait and succeed", err, took)
 					}
-					return fmt.Sprintf("class %s, %d attempts in %s; succeeds once it has passed", refusal.class, command.Attempts, brief(took))
+					return fmt.Sprintf("class %s after %s; succeeds once it has passed", refusal.class, brief(took))
 				})
 		})
 	}
