@@ -102,6 +102,7 @@ func TestCancelledReadsNeverCrossReplies(t *testing.T) {
 	}
 	bothSides(t, rowCrossed,
 		func(t *testing.T) string {
+			onlyForThePage(t)
 			server := redisconntest.NewServer(t)
 			proxy := redisconntest.NewProxy(t, server.Addr())
 			r := &readings{keys: 1000}

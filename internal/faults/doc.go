@@ -7,6 +7,6 @@
 //	go test ./internal/faults -count=1 -args -report docs/faults.md
 //
 // (that is make faults) the figures become docs/faults.md. Without -report the
-// same assertions run, and only measurements of go-redis that take half a
-// minute or more are left out.
+// same assertions run, and only measurements of go-redis that take long are left
+// out.
 package faults

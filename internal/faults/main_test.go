@@ -56,6 +56,14 @@ func (silence) Printf(context.Context, string, ...any) {}
 // measuringAll reports whether a page is being written, so that every figure is needed.
 func measuringAll() bool { return *report != "" }
 
+// onlyForThePage skips a measurement of go-redis that takes long, unless a page is written.
+func onlyForThePage(t *testing.T) {
+	t.Helper()
+	if !measuringAll() {
+		t.Skip("takes long; measured when a page is written")
+	}
+}
+
 func writeReport(path string) error {
 	server, err := serverVersion()
 	if err != nil {

@@ -93,7 +93,7 @@ type refusal struct {
 	budget   time.Duration // of the context; 0: none
 	limit    time.Duration // that Connect must keep
 	attempts int           // how many are expected; 0: as many as there is time for
-	slow     bool          // go-redis takes half a minute or more
+	slow     bool          // go-redis takes five seconds or more
 
 	server []redisconntest.ServerOption
 	script func(t *testing.T) string // instead of a server: returns an address
@@ -137,7 +137,7 @@ func TestStartThatCannotSucceedSaysWhyInTime(t *testing.T) {
 			script: func(t *testing.T) string { return redisconntest.ReserveAddr(t) }},
 		"unresolvable": {row: rowUnresolvable, class: redisconn.ClassDNS, stage: redisconn.StageResolve, budget: time.Second, limit: retried,
 			script: func(*testing.T) string { return "no-such-host.invalid:6379" }},
-		"silent": {row: rowSilent, class: redisconn.ClassTimeout, stage: redisconn.StageHandshake, budget: time.Second, limit: retried,
+		"silent": {row: rowSilent, class: redisconn.ClassTimeout, stage: redisconn.StageHandshake, budget: time.Second, limit: retried, slow: true,
 			script: func(t *testing.T) string { return redisconntest.NewUnanswered(t) }},
 		"black hole": {row: rowBlackHole, class: redisconn.ClassUnreachable, stage: redisconn.StageDial, budget: time.Second, limit: retried, slow: true,
 			script: func(t *testing.T) string { return redisconntest.NewUnreachable(t) }},
@@ -151,8 +151,8 @@ func TestStartThatCannotSucceedSaysWhyInTime(t *testing.T) {
 				addr = redisconntest.NewServer(t, r.server...).Addr()
 			}
 			t.Run("go-redis", func(t *testing.T) {
-				if r.slow && !measuringAll() {
-					t.Skip("takes half a minute or more; measured when a page is written")
+				if r.slow {
+					onlyForThePage(t)
 				}
 				r.row.Plain("%s", r.tryPlain(t, addr, ca))
 			})
