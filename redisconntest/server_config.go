@@ -27,6 +27,9 @@ func (s *Server) configFile() string {
 	line("dir", s.dir)
 	line("save", "")
 	line("appendonly", yesNo(s.cfg.appendOnly))
+	// The default, everysec, holds back what it writes for up to two seconds while a sync is under way on a busy
+	// disk (flushAppendOnlyFile in aof.c), and acknowledges it nevertheless.
+	line("appendfsync", "no")
 	// The default of 5 s, meant to let several replicas share one snapshot, would be most of a test's time.
 	line("repl-diskless-sync-delay", "0")
 

@@ -77,7 +77,8 @@ func WithTLSClientAuth() ServerOption {
 }
 
 // WithAppendOnly turns the append-only file on, so that data survives [Server.Kill]. The server writes the file
-// before it replies and syncs it once a second; a killed process therefore loses nothing that it acknowledged.
+// before it replies and leaves the syncing to the kernel; a killed process therefore loses nothing that it
+// acknowledged.
 func WithAppendOnly() ServerOption {
 	return func(c *serverConfig) { c.appendOnly = true }
 }
