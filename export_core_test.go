@@ -93,3 +93,13 @@ func NewLink(conn net.Conn) net.Conn { return newLink(conn, func() bool { return
 
 // BrokenLink is a dial that failed.
 func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }
+
+// DriverLogf is the driver logging a line.
+func DriverLogf(format string, args ...any) {
+	theDriverLog.Printf(background, format, args...)
+}
+
+// NewDriverLog returns the logging of a driver whose clients are all closed.
+func NewDriverLog() func(ctx context.Context, format string, args ...any) {
+	return (&driverLog{seen: map[string]*repeated{}}).Printf
+}
