@@ -17,6 +17,7 @@ import (
 
 func TestTheDriversLinesGoToTheClientTheyName(t *testing.T) {
 	one, two := redisconntest.NewServer(t), redisconntest.NewServer(t)
+	redisconn.ForgetDriverLines()
 	ones, twos := &logLines{}, &logLines{}
 	first := openClient(t, configFor(one.Addr()), ones.option())
 	openClient(t, configFor(two.Addr()), twos.option())
@@ -91,6 +92,7 @@ func TestTheDriverLogRemembersABoundedNumberOfLines(t *testing.T) {
 }
 
 func TestTheDriversLinesHoldNoPasswordAndFitOnOneLine(t *testing.T) {
+	redisconn.ForgetDriverLines()
 	server := redisconntest.NewServer(t, redisconntest.WithPassword("correct horse"))
 	cfg := configFor(server.Addr())
 	cfg.Connection.Password = "correct horse"
@@ -104,6 +106,7 @@ func TestTheDriversLinesHoldNoPasswordAndFitOnOneLine(t *testing.T) {
 }
 
 func TestWhatTheDriverReallyLogsArrives(t *testing.T) {
+	redisconn.ForgetDriverLines()
 	server := redisconntest.NewServer(t)
 	lines := &logLines{}
 	client := openClient(t, configFor(server.Addr()), lines.option())

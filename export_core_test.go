@@ -103,3 +103,10 @@ func DriverLogf(format string, args ...any) {
 func NewDriverLog() func(ctx context.Context, format string, args ...any) {
 	return (&driverLog{seen: map[string]*repeated{}}).Printf
 }
+
+// ForgetDriverLines makes the driver's next lines new ones.
+func ForgetDriverLines() {
+	theDriverLog.mu.Lock()
+	defer theDriverLog.mu.Unlock()
+	clear(theDriverLog.seen)
+}
