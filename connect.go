@@ -134,13 +134,6 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 }
 
-// isOver reports whether ctx has ended, or is about to: what its deadline ends
-// may learn of it before ctx itself does.
-func isOver(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
-}
-
 // abandon lets go of a target that could not be reached and returns why: what
 // the last attempt met, and what ended them, if not that.
 func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
@@ -205,7 +198,7 @@ func (c *Client) newTarget() (*target, error) {
 		cfg.Connection.Password = password
 		warnings = append(warnings, more...)
 	}
-	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, timeout: cfg.Timeouts.Dial}
+	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial}
 	if cfg.TLS.Enabled {
 		tls, more, err := cfg.TLS.load(addressHost(c.addr))
 		if err != nil {

@@ -70,7 +70,9 @@ type link struct {
 	guard       *respguard.Guard
 	handshaking atomic.Bool // a subscription reads and writes at once
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
+	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
 	release     func() bool // ends the tie to the generation's life
+	secret      Secret      // that the handshake sends, and that nobody is to send back
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
@@ -83,9 +85,10 @@ func (l plainLink) SyscallConn() (syscall.RawConn, error) {
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
 
-// newLink wraps a fresh connection; release is called when it is closed.
-func newLink(conn net.Conn, release func() bool) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), release: release}
+// newLink wraps a fresh connection, on which the secret will be sent; release
+// is called when it is closed.
+func newLink(conn net.Conn, secret Secret, release func() bool) net.Conn {
+	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release}
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
@@ -162,15 +165,22 @@ func (l *link) Write(p []byte) (int, error) {
 	return n, l.failed(err)
 }
 
-// Read passes on what the peer sent, once the guard has seen it.
+// Read passes on what the peer sent, once the guard has seen it. After the
+// guard's verdict nothing else comes: the driver looks for push messages before
+// it reads a reply, and an error that it meets there it only logs.
 func (l *link) Read(p []byte) (int, error) {
+	if l.violation != nil {
+		return 0, l.violation
+	}
 	n, err := l.Conn.Read(p)
 	if n > 0 {
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
-			return 0, l.failed(limit)
+			l.violation = l.failed(limit)
+			return 0, l.violation
 		}
 		if l.handshaking.Load() {
+			maskEcho(p[:n], l.secret)
 			l.refusal = errorLine(p[:n])
 		}
 	}

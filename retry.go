@@ -180,7 +180,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		f := diagnose(err)
 		call.settle(f)
 		c.noticed(f)
-		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, effect) {
+		if c.gate.gaveUp() || isOver(ctx) || !c.retries.allows(f, effect) {
 			return c.failed(ctx, call, f)
 		}
 		if stop := c.pause(ctx, call, f); stop != nil {
@@ -249,7 +249,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if call.applied == "" {
 		call.settle(f)
 	}
-	class, expired := f.class, ctx.Err()
+	class, expired := f.class, endOf(ctx)
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}

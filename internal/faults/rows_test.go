@@ -89,12 +89,12 @@ var (
 	rowOOM        = page.Row("refused: OOM", "class oom, at once, not sent again")
 	rowBusy       = page.Row("refused: BUSY", "class busy, at once, not sent again")
 
-	rowCrossed = page.Row("20,000 GET, cancelled after up to 3 ms, replies late and in slices",
+	rowCrossed = page.Row("20,000 GET, each with a deadline or a cancellation within 10 ms, replies late and in slices",
 		"0 crossed replies")
-	rowTorn = page.Row("replies of 1 byte a piece, connections ended by FIN and RST amid 4,000 GET",
+	rowTorn = page.Row("4,000 GET, replies byte by byte, every fiftieth torn in the middle by FIN or RST",
 		"0 crossed replies; value or typed error")
 	rowCancelled = page.Row("100 SET cancelled before they are sent", "0 executed")
-	rowHostile   = page.Row("hostile replies, in a process with 1 GB of address space",
-		"the process lives; a typed error within 1 s")
+	rowHostile   = page.Row("7 hostile replies, each in a process limited to 4 GB",
+		"the process lives, in 128 MB; class protocol within 1 s")
 	rowSecrets = page.Row("the password in errors, logs, events, %+v, JSON", "nowhere")
 )
