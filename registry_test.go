@@ -341,6 +341,9 @@ func TestDefaultIsTheProcesssClient(t *testing.T) {
 	if got, ok := redisconn.Clients.Get(redisconn.DefaultName); !ok || got != first {
 		t.Error("it is not in the process's registry")
 	}
+	if later, err := redisconn.Default(t.Context()); err != nil || later != first {
+		t.Errorf("a later caller got another client, %v", err)
+	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
