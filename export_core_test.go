@@ -93,3 +93,20 @@ func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() bool { re
 
 // BrokenLink is a dial that failed.
 func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }
+
+// DriverLogf is the driver logging a line.
+func DriverLogf(format string, args ...any) {
+	theDriverLog.Printf(background, format, args...)
+}
+
+// NewDriverLog returns the logging of a driver whose clients are all closed.
+func NewDriverLog() func(ctx context.Context, format string, args ...any) {
+	return (&driverLog{seen: map[string]*repeated{}}).Printf
+}
+
+// ForgetDriverLines makes the driver's next lines new ones.
+func ForgetDriverLines() {
+	theDriverLog.mu.Lock()
+	defer theDriverLog.mu.Unlock()
+	clear(theDriverLog.seen)
+}

@@ -1,9 +1,14 @@
+//go:build unix
+
 package redisconn_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
-	"log/slog"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,48 +18,95 @@ import (
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
-func TestASignalEndsTheContextAndStopDrainsTheClient(t *testing.T) {
-	client, err := redisconn.Open(t.Context(), redisconntest.NewServer(t).Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := redisconn.ShutdownOnSignal(t.Context(), client)
-	defer stop()
-	if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(5 * time.Second):
-		t.Fatal("the signal did not end the context")
-	}
-	if got := client.State(); got != redisconn.StateReady {
-		t.Errorf("state %s before stop: the work that hangs on the context ends first", got)
-	}
-	stop()
-	if got := client.State(); got != redisconn.StateClosed {
-		t.Errorf("state %s after stop", got)
+func TestASignalEndsTheContextAndStopDrains(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			client, _ := openServer(t)
+			ctx, stop := redisconn.ShutdownOnSignal(t.Context(), client)
+			if err := syscall.Kill(os.Getpid(), signal); err != nil {
+				t.Fatal(err)
+			}
+			<-ctx.Done()
+			if got := client.State(); got != redisconn.StateReady {
+				t.Errorf("state %s before stop, want ready: work that is under way needs the client", got)
+			}
+			stop()
+			if got := client.State(); got != redisconn.StateClosed {
+				t.Errorf("state %s after stop, want closed", got)
+			}
+			stop() // twice is once
+		})
 	}
 }
 
-func TestStopWithoutASignalDrainsAndSaysWhatItAbandoned(t *testing.T) {
-	var log bytes.Buffer
-	cfg := redisconntest.NewServer(t).Config()
-	cfg.Timeouts.Shutdown = 50 * time.Millisecond
-	client, err := redisconn.Open(t.Context(), cfg, redisconn.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+func TestStopWithoutASignalDrains(t *testing.T) {
+	client, _ := openServer(t)
+	ctx, stop := redisconn.ShutdownOnSignal(t.Context(), client)
+	stop()
+	if client.State() != redisconn.StateClosed || !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("state %s, context %v", client.State(), ctx.Err())
+	}
+}
+
+func TestStopLogsADrainThatWasIncomplete(t *testing.T) {
+	server := redisconntest.NewServer(t)
+	cfg := configFor(server.Addr())
+	cfg.Timeouts.Shutdown = 20 * time.Millisecond
+	lines := &logLines{}
+	client := openClient(t, cfg, lines.option())
+	ended := blocked(t, client)
+	_, stop := redisconn.ShutdownOnSignal(t.Context(), client)
+	stop()
+	if got := lines.containing("WARN redis shutdown"); len(got) != 1 || !strings.Contains(got[0], "1 call abandoned") {
+		t.Errorf("logged %q", got)
+	}
+	<-ended
+}
+
+// The second signal must kill a program whose shutdown hangs, so the test lets
+// another process hang.
+func TestASecondSignalEndsTheProcess(t *testing.T) {
+	const role = "REDISCONN_TEST_HANGS"
+	if addr := os.Getenv(role); addr != "" {
+		client, err := redisconn.Open(context.Background(), configFor(addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, _ := redisconn.ShutdownOnSignal(context.Background(), client)
+		fmt.Println("ready")
+		<-ctx.Done()
+		fmt.Println("hanging")
+		select {}
+	}
+	server := redisconntest.NewServer(t)
+	process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestASecondSignalEndsTheProcess$")
+	process.Env = append(os.Environ(), role+"="+server.Addr())
+	output, err := process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	popped := make(chan error, 1)
-	go func() { popped <- client.BLPop(context.Background(), 0, "empty").Err() }()
-	redisconntest.Eventually(t, 5*time.Second, "a call in flight", func() bool { return client.Stats().InFlight == 1 })
-	_, stop := redisconn.ShutdownOnSignal(t.Context(), client)
-	stop()
-	stop()
-	if err := <-popped; err == nil {
-		t.Error("the abandoned call succeeded")
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), "drain incomplete") {
-		t.Errorf("the log does not tell:\n%s", log.String())
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		switch lines.Text() {
+		case "ready":
+			err = process.Process.Signal(syscall.SIGTERM)
+		case "hanging":
+			// The handler is taken down beside this line; signals until then are the context's.
+			go func() {
+				for process.Process.Signal(syscall.SIGTERM) == nil {
+					time.Sleep(10 * time.Millisecond)
+				}
+			}()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = process.Wait() // its state says how it ended
+	status, ok := process.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() || status.Signal() != syscall.SIGTERM {
+		t.Errorf("the process ended with %v, want killed by SIGTERM", process.ProcessState)
 	}
 }
