@@ -109,10 +109,6 @@ var unwillingServers = []struct {
 	}},
 	{"BUSY", rowBusy, redisconn.ClassBusy, false, func(t *testing.T) unwilling {
 		server := redisconntest.NewServer(t, redisconntest.WithDirective("busy-reply-threshold", "10"))
-		watcher := server.Client().Conn() // opened in good time: a busy server lets nobody in
-		if err := watcher.Ping(t.Context()).Err(); err != nil {
-			t.Fatal(err)
-		}
 		script := make(chan struct{})
 		killer := server.Client().Conn() // a busy server lets nobody in any more, not even to kill the script
 		if err := killer.Ping(t.Context()).Err(); err != nil {
@@ -133,7 +129,7 @@ var unwillingServers = []struct {
 				_ = server.Client().Eval(context.Background(), "while true do end", nil).Err() // killed
 			}()
 			redisconntest.Eventually(t, 2*time.Second, "the server is busy", func() bool {
-				err := watcher.Get(t.Context(), "k").Err()
+				err := killer.Get(t.Context(), "k").Err()
 				return err != nil && strings.HasPrefix(err.Error(), "BUSY")
 			})
 		}}

@@ -147,7 +147,7 @@ func (o *outcomes) note(err error) {
 	o.failed.Add(1)
 }
 
-// unsureError returns the first failure that left nothing open.
+// firstPlain returns the first failure without ErrMaybeApplied.
 func (o *outcomes) firstPlain() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
