@@ -203,6 +203,16 @@ func TestALinkErrorIsANetError(t *testing.T) {
 	}
 }
 
+// The driver looks for push messages before it reads a reply, and only logs an
+// error that it meets there: the next read must meet it again.
+func TestAHostileReplyIsTheLastThingALinkReads(t *testing.T) {
+	conn := redisconn.NewLink(&scriptedConn{read: says("*2147483647\r\n"), write: swallows})
+	_ = writeThenRead(conn, command("keys", "*"))
+	if _, err := conn.Read(make([]byte, 10)); redisconn.ClassOf(err) != redisconn.ClassProtocol {
+		t.Errorf("the second read: %v", err)
+	}
+}
+
 // A driver's pool asks a dead connection this and that before it lets go of it.
 func TestABrokenLinkAnswersEverythingWithItsError(t *testing.T) {
 	broken := errors.New("it was never dialled")
