@@ -10,8 +10,9 @@ import (
 
 const (
 	// connectBackoffMin and connectBackoffMax bound the pause between attempts of
-	// Connect: a server that is just starting is met within a quarter of a second.
-	connectBackoffMin, connectBackoffMax = 50 * time.Millisecond, 250 * time.Millisecond
+	// Connect: a server that is just starting is met within a quarter of a second,
+	// the attempt itself included.
+	connectBackoffMin, connectBackoffMax = 50 * time.Millisecond, 200 * time.Millisecond
 	// noRoomForAttempt is how much of the budget must be left for another attempt to make sense.
 	noRoomForAttempt = 5 * time.Millisecond
 )

@@ -110,6 +110,3 @@ func ForgetDriverLines() {
 	defer theDriverLog.mu.Unlock()
 	clear(theDriverLog.seen)
 }
-
-// MaskEcho hides a password in an error reply.
-func MaskEcho(reply []byte, secret Secret) { maskEcho(reply, secret) }

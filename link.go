@@ -2,6 +2,8 @@ package redisconn
 
 import (
 	"bytes"
+	"crypto/tls"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -73,11 +75,14 @@ type link struct {
 	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
 	release     func() bool // ends the tie to the generation's life
 	secret      Secret      // that the handshake sends, and that nobody is to send back
+	hungUp      func() bool // under TLS, where it can be known: whether the peer has closed
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
 // finds the ones that the server closed. The driver does not do so under TLS:
-// what it would see there are records, not replies.
+// what it would see there are records, not replies. There, the link looks at the
+// state of the TCP connection before it writes; otherwise every idle connection
+// that a server closes would cost a command that must not be repeated.
 type plainLink struct{ *link }
 
 // SyscallConn gives access to the socket.
@@ -92,6 +97,9 @@ func newLink(conn net.Conn, secret Secret, release func() bool) net.Conn {
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		l.hungUp = hangupOf(secure.NetConn())
 	}
 	return l
 }
@@ -146,6 +154,9 @@ func cutHeader(p []byte, kind byte) (n int, rest []byte, ok bool) {
 func (l *link) Write(p []byte) (int, error) {
 	if l.handshaking.Load() && !isHandshake(p) {
 		l.handshaking.Store(false)
+	}
+	if l.hungUp != nil && !l.handshaking.Load() && l.hungUp() {
+		return 0, &linkError{phase: phaseWrite, err: io.EOF}
 	}
 	n, err := l.Conn.Write(p)
 	if err == nil {

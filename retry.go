@@ -29,6 +29,7 @@ type call struct {
 	began    time.Time
 	attempts int
 	applied  Applied // the worst that any attempt left open
+	met      failure // of the last attempt that had its time
 }
 
 // settle adds what an attempt proved.
@@ -36,6 +37,16 @@ func (c *call) settle(f failure) {
 	if c.applied != AppliedMaybe {
 		c.applied = f.applied
 	}
+}
+
+// telling is the failure to tell of. An attempt that the end of the call's time
+// cut short before anything was sent says less than the one before it.
+func (c *call) telling(ctx context.Context, f failure) failure {
+	if c.met.err != nil && f.class == ClassTimeout && f.applied == AppliedNo && isOver(ctx) {
+		return c.met
+	}
+	c.met = f
+	return f
 }
 
 // retryPolicy decides what may be sent again. It looks at what a failure
@@ -180,6 +191,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		f := diagnose(err)
 		call.settle(f)
 		c.noticed(f)
+		f = call.telling(ctx, f)
 		if c.gate.gaveUp() || isOver(ctx) || !c.retries.allows(f, effect) {
 			return c.failed(ctx, call, f)
 		}

@@ -5,6 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/faults"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
@@ -50,12 +54,13 @@ func TestCallsThatWereNeverSentAreSentAgainWhateverTheirEffect(t *testing.T) {
 		})
 }
 
+// Under TLS the driver does not look at an idle connection before it uses it:
+// INCR was written into connections that the server had closed long ago, and
+// its callers were told maybe.
 func TestIdleConnectionsThatWereCutCostNoCall(t *testing.T) {
 	const calls = 20
-	scenario := func(t *testing.T, dial dialer) (redisconntest.Audit, *outcomes) {
-		server := redisconntest.NewServer(t)
-		proxy := redisconntest.NewProxy(t, server.Addr())
-		client := dial(t, proxy.Addr(), calls)
+	ca := redisconntest.NewCA(t)
+	scenario := func(t *testing.T, proxy *redisconntest.Proxy, server *redisconntest.Server, client redis.UniversalClient) (redisconntest.Audit, *outcomes) {
 		ledger := redisconntest.NewLedger("h")
 		var seen outcomes
 		for _, ending := range []redisconntest.Ending{redisconntest.Reset, redisconntest.Finish} {
@@ -70,13 +75,39 @@ func TestIdleConnectionsThatWereCutCostNoCall(t *testing.T) {
 		settled(t, proxy)
 		return audit(t, ledger, server), &seen
 	}
-	bothSides(t, rowDeadIdle,
-		func(t *testing.T) string {
-			return tally(scenario(t, dialPlain))
-		},
-		func(t *testing.T) string {
-			verdict, seen := scenario(t, dialHere)
-			clean(t, verdict, seen)
-			return tally(verdict, seen)
+	for _, link := range []struct {
+		name  string
+		row   *faults.Row
+		proxy []redisconntest.ProxyOption
+		tls   bool
+	}{
+		{"plaintext", rowDeadIdle, nil, false},
+		{"TLS", rowDeadIdleTLS, []redisconntest.ProxyOption{redisconntest.ProxyTLS(ca)}, true},
+	} {
+		t.Run(link.name, func(t *testing.T) {
+			bothSides(t, link.row,
+				func(t *testing.T) string {
+					server := redisconntest.NewServer(t)
+					proxy := redisconntest.NewProxy(t, server.Addr(), link.proxy...)
+					options := &redis.Options{Addr: proxy.Addr(), PoolSize: calls}
+					if link.tls {
+						options.TLSConfig = ca.ClientConfig()
+					}
+					return tally(scenario(t, proxy, server, newPlain(t, options)))
+				},
+				func(t *testing.T) string {
+					server := redisconntest.NewServer(t)
+					proxy := redisconntest.NewProxy(t, server.Addr(), link.proxy...)
+					client := open(t, proxy.Addr(), func(cfg *redisconn.Config) {
+						cfg.Pool.Size = calls
+						if link.tls {
+							cfg.TLS.Enabled, cfg.TLS.CAFile = true, ca.CAFile()
+						}
+					})
+					verdict, seen := scenario(t, proxy, server, client)
+					clean(t, verdict, seen)
+					return tally(verdict, seen)
+				})
 		})
+	}
 }

@@ -109,12 +109,23 @@ var unwillingServers = []struct {
 	}},
 	{"BUSY", rowBusy, redisconn.ClassBusy, false, func(t *testing.T) unwilling {
 		server := redisconntest.NewServer(t, redisconntest.WithDirective("busy-reply-threshold", "10"))
+		watcher := server.Client().Conn() // opened in good time: a busy server lets nobody in
+		if err := watcher.Ping(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
 		script := make(chan struct{})
+		killer := server.Client().Conn() // a busy server lets nobody in any more, not even to kill the script
+		if err := killer.Ping(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
 		end := func() {
-			if err := server.Client().ScriptKill(context.Background()).Err(); err != nil && !strings.HasPrefix(err.Error(), "NOTBUSY") {
+			if err := killer.ScriptKill(context.Background()).Err(); err != nil && !strings.HasPrefix(err.Error(), "NOTBUSY") {
 				t.Errorf("SCRIPT KILL: %v", err)
 			}
 			<-script
+			if err := killer.Close(); err != nil {
+				t.Errorf("closing a connection of the kit: %v", err)
+			}
 		}
 		return unwilling{addr: server.Addr(), refuse: set, end: end, begin: func() {
 			go func() {
@@ -122,7 +133,7 @@ var unwillingServers = []struct {
 				_ = server.Client().Eval(context.Background(), "while true do end", nil).Err() // killed
 			}()
 			redisconntest.Eventually(t, 2*time.Second, "the server is busy", func() bool {
-				err := server.Client().Get(t.Context(), "k").Err()
+				err := watcher.Get(t.Context(), "k").Err()
 				return err != nil && strings.HasPrefix(err.Error(), "BUSY")
 			})
 		}}
@@ -169,10 +180,6 @@ func TestRefusalsHaveAClassOfTheirOwnAndPassWhereTheyCan(t *testing.T) {
 					if !refusal.retried {
 						return fmt.Sprintf("class %s after %s", refusal.class, brief(took))
 					}
-					if command.Attempts < 2 {
-						t.Errorf("%d attempts in %v, want several: %v", command.Attempts, took, err)
-					}
-
 					timer := time.AfterFunc(healing, heal)
 					defer timer.Stop()
 					began = time.Now()
@@ -180,7 +187,7 @@ func TestRefusalsHaveAClassOfTheirOwnAndPassWhereTheyCan(t *testing.T) {
 					if took := time.Since(began); err != nil || took < healing/2 {
 						t.Errorf("a call in whose time the server became willing returns %v after %v, want it to wait and succeed", err, took)
 					}
-					return fmt.Sprintf("class %s, %d attempts in %s; succeeds once it has passed", refusal.class, command.Attempts, brief(took))
+					return fmt.Sprintf("class %s after %s; succeeds once it has passed", refusal.class, brief(took))
 				})
 		})
 	}

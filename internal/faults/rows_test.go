@@ -16,7 +16,9 @@ var (
 		"0 executed twice; each of the 40 calls fails once, with maybe")
 	rowUnsent = page.Row("20 INCR whose connection is refused, or lost in its handshake",
 		"sent again: 0 failures, 0 twice")
-	rowDeadIdle = page.Row("20 idle connections cut, then 20 INCR",
+	rowDeadIdle = page.Row("twice: 20 idle connections cut, then 20 INCR",
+		"0 failures, 0 twice")
+	rowDeadIdleTLS = page.Row("the same under TLS",
 		"0 failures, 0 twice")
 
 	rowDrainLoad = page.Row("shutdown under 200 INCR callers, replies 20 ms late",
@@ -43,6 +45,8 @@ var (
 		"only calls in flight fail, each with maybe; 0 twice, 0 lost")
 	rowRecovery = page.Row("first success after the server answers again",
 		"within 250 ms")
+	rowLoadingLoad = page.Row("LOADING for 1 s under 50 callers of GET and HINCRBY",
+		"0 failed, 0 twice")
 	rowStorm = page.Row("200 callers, 3 s of refused connections: dials, of which in the busiest second after the first 100 ms",
 		"at most 20 a second")
 	rowFailFast = page.Row("command when nothing listens, WhenDown=fail-fast",
