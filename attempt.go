@@ -1,9 +1,11 @@
 package redisconn
 
 import (
+	"context"
 	"log/slog"
 	"math/bits"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -14,13 +16,44 @@ type attempt struct {
 	gaveUp bool // its own caller's context ended: that says nothing to those who share it
 }
 
-func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
+// attempts knows the attempt under way.
+type attempts struct {
+	mu      sync.Mutex // guards current
+	current *attempt
+}
 
-// concluded makes the outcome of an attempt known.
-func (c *Client) concluded(a *attempt, err error, gaveUp bool) {
+// join returns the attempt under way, or begins one that is the caller's to make.
+func (s *attempts) join() (_ *attempt, mine bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		return s.current, false
+	}
+	s.current = &attempt{done: make(chan struct{})}
+	return s.current, true
+}
+
+// conclude makes the outcome of the attempt known.
+func (s *attempts) conclude(a *attempt, err error, gaveUp bool) {
 	a.err, a.gaveUp = err, gaveUp
-	c.connecting.Store(nil)
+	s.mu.Lock()
+	s.current = nil
+	s.mu.Unlock()
 	close(a.done)
+}
+
+// await waits for the attempt under way, if there is one.
+func (s *attempts) await(ctx context.Context) {
+	s.mu.Lock()
+	a := s.current
+	s.mu.Unlock()
+	if a == nil {
+		return
+	}
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+	}
 }
 
 // waitedInVain is the error of a caller whose context ended before the attempt

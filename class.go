@@ -304,7 +304,7 @@ func transportClass(err error) Class {
 		return ClassUnreachable
 	case errors.Is(err, context.Canceled):
 		return ClassCanceled
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return ClassLost
 	case errors.As(err, &timeout) && timeout.Timeout():

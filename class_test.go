@@ -48,6 +48,7 @@ var causes = []struct {
 	{lost(io.EOF), redisconn.ClassLost, redisconn.AppliedMaybe},
 	{lost(io.ErrUnexpectedEOF), redisconn.ClassLost, redisconn.AppliedMaybe},
 	{lost(net.ErrClosed), redisconn.ClassLost, redisconn.AppliedMaybe},
+	{lost(io.ErrClosedPipe), redisconn.ClassLost, redisconn.AppliedMaybe},
 	{lost(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), redisconn.ClassLost, redisconn.AppliedMaybe},
 	{redisconn.LinkError("write", syscall.EPIPE), redisconn.ClassLost, redisconn.AppliedNo},
 	{redisconn.LinkError("handshake", io.EOF), redisconn.ClassLost, redisconn.AppliedNo},

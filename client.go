@@ -56,10 +56,10 @@ type Client struct {
 	holders    holders
 
 	subscriptions subscriptions
-	connecting    atomic.Pointer[attempt] // not nil while somebody connects
-	told          told                    // what attempts to connect have told; whoever connects owns it
-	installing    sync.Mutex              // a generation is installed before the end of life, or not at all
-	life          context.Context         // ends when Drain begins to close
+	attempts      attempts        // to connect
+	told          told            // what attempts to connect have told; whoever connects owns it
+	installing    sync.Mutex      // a generation is installed before the end of life, or not at all
+	life          context.Context // ends when Drain begins to close
 	end           context.CancelFunc
 	background    sync.WaitGroup // the client's own goroutines
 	embeds        atomic.Bool    // the embedded server was started and not closed

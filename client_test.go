@@ -3,6 +3,7 @@ package redisconn_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"reflect"
 	"strings"
@@ -278,5 +279,16 @@ func TestAUnixSocketIsAnAddress(t *testing.T) {
 	client := openClient(t, configFor(server.Addr()))
 	if err := client.Ping(t.Context()).Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAPrintedClientShowsNoSecret(t *testing.T) {
+	cfg := configFor("cache:6379")
+	cfg.Connection.Password = "s3cret"
+	client := newClient(t, cfg)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+		if got := fmt.Sprintf(verb, client); got != "redisconn.Client(cache:6379, idle)" {
+			t.Errorf("%s: %s", verb, got)
+		}
 	}
 }

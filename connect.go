@@ -28,20 +28,16 @@ const (
 // [ErrClosed]. After a failure it may be called again.
 func (c *Client) Connect(ctx context.Context) error {
 	for {
-		mine := newAttempt()
-		if c.connecting.CompareAndSwap(nil, mine) {
+		a, mine := c.attempts.join()
+		if mine {
 			err := c.connectOnce(ctx)
-			c.concluded(mine, err, ctx.Err() != nil)
+			c.attempts.conclude(a, err, ctx.Err() != nil)
 			return err
 		}
-		other := c.connecting.Load()
-		if other == nil {
-			continue // it ended just now
-		}
 		select {
-		case <-other.done:
-			if !other.gaveUp {
-				return other.err
+		case <-a.done:
+			if !a.gaveUp {
+				return a.err
 			}
 		case <-ctx.Done():
 			return c.waitedInVain(ctx.Err())
@@ -81,8 +77,7 @@ func (c *Client) alreadyBeyond() error {
 // connectInBackground connects for as long as it takes. Connect, called
 // meanwhile, shares the attempt.
 func (c *Client) connectInBackground() {
-	mine := newAttempt()
-	c.connecting.Store(mine)
+	a, _ := c.attempts.join() // nobody else has the client yet
 	c.machine.to(StateConnecting, "Open was called, in the background")
 	c.gate.close(errConnecting, true)
 	c.background.Go(func() {
@@ -97,7 +92,7 @@ func (c *Client) connectInBackground() {
 		if err != nil {
 			err = c.alreadyBeyond()
 		}
-		c.concluded(mine, err, false)
+		c.attempts.conclude(a, err, false)
 	})
 }
 

@@ -32,24 +32,20 @@ type dialer struct {
 
 // dial opens one connection and reports each stage on the way.
 func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, d.timeout, context.DeadlineExceeded)
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	// The driver's pool dials on a context of its own that outlives its Close.
 	defer context.AfterFunc(d.life, cancel)()
 
-	if host, _, err := net.SplitHostPort(d.addr); err == nil && d.network == "tcp" && !d.own && net.ParseIP(host) == nil {
-		began := time.Now()
-		addrs, err := net.DefaultResolver.LookupHost(ctx, host)
-		if err != nil {
-			return nil, report.failed(StageResolve, &linkError{phase: phaseDial, err: err})
+	if report != nil {
+		if err := d.resolve(ctx, report); err != nil {
+			return nil, err
 		}
-		report.passed(StageResolve, began, host+" resolves to "+strings.Join(addrs, ", "))
 	}
-
 	began := time.Now()
 	conn, err := d.open(ctx, d.network, d.addr)
 	if err != nil {
-		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
+		return nil, report.failed(stageOfDial(err), &linkError{phase: phaseDial, err: err})
 	}
 	report.passed(StageDial, began, d.kind()+" to "+d.addr)
 	if d.tls == nil {
@@ -65,6 +61,32 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 	state := secure.ConnectionState()
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
 	return newLink(secure, d.secret, d.cutWith(conn)), nil
+}
+
+// resolve tells what the host's name stands for, where there is a name and it
+// is ours to look up. The dial looks it up again: the answer may differ, and only
+// it tries them all.
+func (d *dialer) resolve(ctx context.Context, report stageReporter) error {
+	host, _, err := net.SplitHostPort(d.addr)
+	if err != nil || d.own || net.ParseIP(host) != nil {
+		return nil
+	}
+	began := time.Now()
+	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return report.failed(StageResolve, &linkError{phase: phaseDial, err: err})
+	}
+	report.passed(StageResolve, began, host+" resolves to "+strings.Join(addrs, ", "))
+	return nil
+}
+
+// stageOfDial is the stage that a failed dial got to.
+func stageOfDial(err error) Stage {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return StageResolve
+	}
+	return StageDial
 }
 
 // cutWith cuts a connection when the generation ends, whoever holds it: the

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -286,5 +288,26 @@ func TestOneMissIsAnOutageWhereThatWasAskedFor(t *testing.T) {
 	var outage *redisconn.ConnectError
 	if err := client.Get(t.Context(), "k").Err(); !errors.As(err, &outage) || outage.Stage != redisconn.StagePing {
 		t.Errorf("the stage that broke is not named: %v", err)
+	}
+}
+
+// inProcess makes a memory server the embedded one.
+type inProcess struct{ *memoryServer }
+
+func (inProcess) Start() error { return nil }
+func (inProcess) Close()       {}
+func (s inProcess) Dial(ctx context.Context) (net.Conn, error) {
+	return s.dial(ctx, "memory", "embedded")
+}
+
+func TestHealthAndTheLogSayThatAServerIsEmbedded(t *testing.T) {
+	lines := &logLines{}
+	client := openClient(t, redisconn.Config{Mode: redisconn.ModeEmbedded}, redisconn.WithEmbedded(inProcess{newMemoryServer()}), lines.option())
+	health := client.Health(t.Context())
+	if health.Target != "embedded" || !strings.Contains(health.Server.Note, "not for production") {
+		t.Errorf("%+v %+v", health, health.Server)
+	}
+	if got := lines.containing("not for production"); len(got) != 1 || !strings.HasPrefix(got[0], "WARN") {
+		t.Errorf("logged %q", got)
 	}
 }

@@ -214,6 +214,27 @@ func (l *link) failed(err error) error {
 	return &linkError{phase: phaseHandshake, err: err}
 }
 
+// SetWriteDeadline fails on a connection that was cut; the driver then writes nothing.
+func (l *link) SetWriteDeadline(t time.Time) error {
+	err := l.Conn.SetWriteDeadline(t)
+	if err == nil {
+		return nil
+	}
+	if l.handshaking.Load() {
+		return l.failed(err)
+	}
+	return &linkError{phase: phaseWrite, err: err}
+}
+
+// SetReadDeadline fails on a connection that was cut; the driver then reads no
+// reply to what it wrote.
+func (l *link) SetReadDeadline(t time.Time) error {
+	if err := l.Conn.SetReadDeadline(t); err != nil {
+		return l.failed(err)
+	}
+	return nil
+}
+
 // Close closes the connection.
 func (l *link) Close() error {
 	l.release()

@@ -102,9 +102,10 @@ type scriptedConn struct {
 	ended bool
 }
 
-func (c *scriptedConn) Read(p []byte) (int, error)  { return c.read(p) }
-func (c *scriptedConn) Write(p []byte) (int, error) { return c.write(p) }
-func (c *scriptedConn) Close() error                { c.ended = true; return nil }
+func (c *scriptedConn) Read(p []byte) (int, error)         { return c.read(p) }
+func (c *scriptedConn) Write(p []byte) (int, error)        { return c.write(p) }
+func (c *scriptedConn) Close() error                       { c.ended = true; return nil }
+func (c *scriptedConn) SetWriteDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 func (c *scriptedConn) SetReadDeadline(t time.Time) error {
 	if c.until == nil {
 		return nil
@@ -151,6 +152,17 @@ func TestALinkKnowsHowFarItHadCome(t *testing.T) {
 		"last words that cannot be waited for": {scriptedConn{write: breaks(syscall.EPIPE), until: func(time.Time) error { return net.ErrClosed }}, func(c net.Conn) error {
 			return writeThenRead(c, command("hello", "3"))
 		}, redisconn.ClassLost, redisconn.AppliedNo},
+		"cut before the command": {scriptedConn{write: swallows, read: breaks(io.EOF), until: func(time.Time) error { return net.ErrClosed }}, func(c net.Conn) error {
+			_ = writeThenRead(c, command("incr", "n"))
+			return c.SetWriteDeadline(time.Now())
+		}, redisconn.ClassLost, redisconn.AppliedNo},
+		"cut before the handshake": {scriptedConn{until: func(time.Time) error { return net.ErrClosed }}, func(c net.Conn) error {
+			return c.SetWriteDeadline(time.Now())
+		}, redisconn.ClassLost, redisconn.AppliedNo},
+		"cut before the reply": {scriptedConn{write: swallows, read: breaks(io.EOF), until: func(time.Time) error { return net.ErrClosed }}, func(c net.Conn) error {
+			_ = writeThenRead(c, command("incr", "n"))
+			return c.SetReadDeadline(time.Now())
+		}, redisconn.ClassLost, redisconn.AppliedMaybe},
 		"a hostile reply": {scriptedConn{read: says("*2147483647\r\n"), write: swallows}, func(c net.Conn) error {
 			return writeThenRead(c, command("keys", "*"))
 		}, redisconn.ClassProtocol, redisconn.AppliedMaybe},
@@ -188,6 +200,16 @@ func TestALinkErrorIsANetError(t *testing.T) {
 	}
 	if !errors.As(lost(io.EOF), &err) || err.Timeout() || temporary(err) {
 		t.Errorf("%v", err)
+	}
+}
+
+// The driver looks for push messages before it reads a reply, and only logs an
+// error that it meets there: the next read must meet it again.
+func TestAHostileReplyIsTheLastThingALinkReads(t *testing.T) {
+	conn := redisconn.NewLink(&scriptedConn{read: says("*2147483647\r\n"), write: swallows})
+	_ = writeThenRead(conn, command("keys", "*"))
+	if _, err := conn.Read(make([]byte, 10)); redisconn.ClassOf(err) != redisconn.ClassProtocol {
+		t.Errorf("the second read: %v", err)
 	}
 }
 

@@ -86,8 +86,8 @@ func TestARefusedConnectionIsProofEnough(t *testing.T) {
 		server.set(func(s *memoryServer) { s.refuses = true })
 		server.cut()
 		passes(t, 3*time.Second, "an outage", func() bool { return client.State() == redisconn.StateDown })
-		if health := client.LastHealth(); health.Class != redisconn.ClassRefused || health.ConsecutiveFailures != 2 {
-			t.Errorf("%s after %d misses, want refused after the lost connection", health.Class, health.ConsecutiveFailures)
+		if health := client.LastHealth(); health.Class != redisconn.ClassRefused || health.ConsecutiveFailures != 1 {
+			t.Errorf("%s after %d misses, want refused after one", health.Class, health.ConsecutiveFailures)
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (r *Registry) Open(ctx context.Context, name string, cfg Config, opts ...Op
 			return r.open(ctx, name, e, opts)
 		}
 		if differing := e.config.Diff(cfg); len(differing) > 0 {
-			return nil, fmt.Errorf("redisconn: client %q is open with another configuration: %s differ; use another name, or the same configuration",
+			return nil, fmt.Errorf("redisconn: client %q is open with another configuration, which differs in %s; use another name, or the same configuration",
 				name, strings.Join(differing, ", "))
 		}
 		select {

@@ -295,3 +295,17 @@ func TestErrorsKeepNoKeysAndNoValues(t *testing.T) {
 		}
 	}
 }
+
+func TestACallThatWaitedForTheServerIsRetriedAsAnyOther(t *testing.T) {
+	client, proxy, _ := openProxied(t, func(c *redisconn.Config) { c.Timeouts.Operation = 10 * time.Second })
+	proxy.Refuse()
+	eventually(t, "down", func() bool { return client.State() == redisconn.StateDown })
+	loading := proxy.Answer(redisconntest.Command("incr"), 1, redisconntest.Loading)
+	answer := make(chan error, 1)
+	go func() { answer <- client.Incr(t.Context(), "n").Err() }()
+	eventually(t, "the call to wait", func() bool { return client.Stats().InFlight == 1 })
+	proxy.Accept()
+	if err := <-answer; err != nil || loading.Hits() != 1 {
+		t.Errorf("got %v after %d refusals", err, loading.Hits())
+	}
+}

@@ -132,10 +132,5 @@ func (c *Client) awaitCut(commands bool) {
 	if commands {
 		c.gate.awaitEmpty(grace)
 	}
-	if connect := c.connecting.Load(); connect != nil {
-		select {
-		case <-connect.done:
-		case <-grace.Done():
-		}
-	}
+	c.attempts.await(grace)
 }

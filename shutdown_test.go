@@ -1,6 +1,7 @@
 package redisconn_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -364,4 +365,39 @@ func TestTheFlightRecorderEndsWithTheReceipt(t *testing.T) {
 	if closed.Kind != redisconn.EventStateChange || closed.To != redisconn.StateClosed {
 		t.Errorf("got %+v", closed)
 	}
+}
+
+// pongConn calls a function when it has read the n-th PONG and before it hands it on.
+type pongConn struct {
+	net.Conn
+	left int
+	then func()
+}
+
+func (c *pongConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if bytes.Contains(p[:n], []byte("PONG")) {
+		if c.left--; c.left == 0 {
+			c.then()
+		}
+	}
+	return n, err
+}
+
+func TestAVerifiedConnectionThatComesTooLateIsClosed(t *testing.T) {
+	redisconntest.NoLeaks(t)
+	server := redisconntest.NewServer(t)
+	var client *redisconn.Client
+	client = newClient(t, configFor(server.Addr()), redisconn.WithDialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &pongConn{Conn: conn, left: 2, then: func() {
+			if _, err := client.Drain(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}}, err
+	}))
+	if err := client.Connect(t.Context()); !errors.Is(err, redisconn.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+	eventually(t, "the connection to be gone", func() bool { return server.ConnectedClients() == 0 })
 }
