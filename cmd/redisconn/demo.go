@@ -46,6 +46,7 @@ type demo struct {
 	client   *redisconn.Client
 	network  *network
 	observer *redisconn.Client // looks at the data behind the network's back
+	server   *embedded.Server  // nil where the demo runs against a real one
 	where    string            // what the network leads to, in words
 	prefix   string            // of every key
 	number   int               // of the step
@@ -103,9 +104,9 @@ func (d *demo) through(cfg redisconn.Config) (opened, behind redisconn.Option) {
 		return redisconn.WithDialer(d.network.dial), redisconn.WithDialer(d.network.open)
 	}
 	d.where = "a Redis inside this process"
-	server := embedded.New()
-	d.network = &network{open: func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }}
-	return redisconn.WithEmbedded(embeddedNetwork{d.network}), server.Option()
+	d.server = embedded.New()
+	d.network = &network{open: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.server.Dial(ctx) }}
+	return redisconn.WithEmbedded(embeddedNetwork{d.network}), d.server.Option()
 }
 
 // show runs the demonstration. A step that fails ends it.
@@ -131,7 +132,11 @@ func (d *demo) leave() error {
 	if d.observer.State() != redisconn.StateIdle {
 		err = d.observer.Del(ctx, d.key("greeting"), d.key("visits"), d.key("paid"), d.key("name"), d.key("served")).Err()
 	}
-	return errors.Join(err, d.client.Close(), d.observer.Close())
+	err = errors.Join(err, d.client.Close(), d.observer.Close())
+	if d.server != nil {
+		d.server.Close()
+	}
+	return err
 }
 
 func (d *demo) key(name string) string { return d.prefix + name }
