@@ -81,7 +81,7 @@ var classes = []ClassInfo{
 	{Class: ClassConfig, Meaning: "the configuration, or a file it names, cannot be used", Causes: "a typing error, a missing mount, a certificate without its key", Next: "read the reason and the fix of each field named; redisconn config shows where each value came from", Fatal: true},
 	{Class: ClassDNS, Meaning: "the host name does not resolve", Causes: "a typing error, a service that does not exist yet, a resolver that is down", Next: "resolve the name on this machine; in Kubernetes check the namespace in it", Retried: true},
 	{Class: ClassRefused, Meaning: "nothing listens at the address", Causes: "Redis is not running or still starting, a wrong port, bind does not include this interface", Next: "check that redis-server runs and listens on this address and port", Retried: true},
-	{Class: ClassUnreachable, Meaning: "the address does not answer", Causes: "a firewall or security group that drops packets, a stale DNS record, a stopped host", Next: "open a TCP connection to the address from this machine; look at firewalls before passwords", Retried: true},
+	{Class: ClassUnreachable, Meaning: "the address does not answer", Causes: "a firewall or security group that drops packets, a stale DNS record, a stopped host, a unix socket without permission", Next: "open a connection to the address from this machine; look at firewalls before passwords", Retried: true},
 	{Class: ClassTLS, Meaning: "the TLS handshake was refused by one side", Causes: "a wrong CA file, an expired certificate, a name that is not in it, a missing client certificate", Next: "check tls.ca_file, tls.server_name and the certificate's dates and names", Fatal: true},
 	{Class: ClassTLSMismatch, Meaning: "one side speaks TLS and the other does not", Causes: "rediss:// to a plaintext port, or redis:// to a TLS port", Next: "switch TLS on or off, or use the port that speaks it", Fatal: true},
 	{Class: ClassAuth, Meaning: "the user or the password is not accepted", Causes: "a wrong or rotated password, a user that does not exist or is off, no password where one is needed", Next: "check the username and password; ACL LIST on the server shows its users", Fatal: true},
@@ -102,9 +102,9 @@ var classes = []ClassInfo{
 	{Class: ClassLost, Meaning: "the connection broke", Causes: "a restart, a failover, CLIENT KILL, an idle timeout of the server or of something between", Next: "look at the server's log; with idle links, set pool.idle_timeout below the server's timeout"},
 	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size or give blocking commands a client of their own"},
 	{Class: ClassCanceled, Meaning: "the caller's context was cancelled", Causes: "the caller gave up: a client that disconnected, a sibling that failed", Next: "nothing, unless it happens often"},
-	{Class: ClassDown, Meaning: "Redis is known to be down and the caller chose not to wait", Causes: "an outage, or a client that was never connected", Next: "the error that began the outage is wrapped: follow that one"},
-	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Shutdown", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
-	{Class: ClassClosed, Meaning: "the client is closed", Causes: "use after Shutdown or Close", Next: "make a new client: a closed one does not open again"},
+	{Class: ClassDown, Meaning: "there is no connection to Redis", Causes: "an outage that outlasted the caller, or a client that was never connected", Next: "call Connect first; in an outage follow the class of the failure behind it"},
+	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Drain", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
+	{Class: ClassClosed, Meaning: "the client is closed", Causes: "use after Drain or Close", Next: "make a new client: a closed one does not open again"},
 	{Class: ClassConflict, Meaning: "a watched key changed and the transaction did nothing", Causes: "two writers at one key", Next: "read and try again, as RunOptimistic does; where many write to one key, one command or a script needs no watching"},
 	{Class: ClassReply, Meaning: "the server answered the command with an error", Causes: "the command does not fit the key's type or its own syntax", Next: "read the server's text; it is unchanged"},
 	{Class: ClassUnknown, Meaning: "a failure that fits no other class", Causes: "an error of the program's own hook or dialer", Next: "read the wrapped error"},
@@ -152,6 +152,13 @@ type failure struct {
 	err     error
 }
 
+// beforeAnyConnection reports whether time was up while the command waited for a
+// connection: from there alone the driver returns a context's own error.
+func (f failure) beforeAnyConnection() bool {
+	var link *linkError
+	return errors.Is(f.err, context.DeadlineExceeded) && !errors.As(f.err, &link)
+}
+
 // replyClasses maps the first word of an error reply to its class. Every one of
 // them is sent instead of executing the command, so it proves AppliedNo.
 // Source: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
@@ -186,6 +193,15 @@ var replyTexts = []struct {
 	{"DB index is out of range", ClassDatabase},
 	{"SELECT is not allowed in cluster mode", ClassDatabase},
 	{"invalid DB index", ClassDatabase},
+}
+
+// refusals are how the server's own words for what it refuses, and would not
+// refuse later, begin. Source: server.c and cluster.c of Redis 7.0 and Valkey 8.
+var refusals = []string{
+	"LOADING Redis is loading", "LOADING Valkey is loading", "READONLY You can't write against a read only",
+	"MASTERDOWN Link with MASTER is down", "CLUSTERDOWN The cluster is down", "CLUSTERDOWN Hash slot not served",
+	"TRYAGAIN Multiple keys request during rehashing", "NOREPLICAS Not enough good replicas", "ERR max number of clients reached",
+	"NOAUTH Authentication required", "WRONGPASS invalid username-password pair",
 }
 
 // diagnose says what an error of the driver proves. It looks at types first and

@@ -20,7 +20,7 @@ type commands = redis.Cmdable
 var background = context.Background()
 
 var (
-	errNeverConnected = errors.New("Connect was never called, or it failed")
+	errNeverConnected = errors.New("Connect was never called")
 	errConnecting     = errors.New("Connect is under way")
 	errNoAutoPipeline = errors.New("redisconn: the driver's AutoPipeline would pass by this client's retries, drain and health; use the client itself, or Unwrap for the driver's own")
 )

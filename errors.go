@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // States that an error may stand for; test with errors.Is. The facts are in
@@ -47,18 +49,36 @@ type CommandError struct {
 // Error says what failed, where, why, what is known about its effect and what to do next.
 func (e *CommandError) Error() string {
 	var b strings.Builder
-	b.WriteString("redisconn: ")
-	b.WriteString(e.Command)
+	b.WriteString("redisconn: " + e.Command)
 	if e.Keys > 0 {
 		b.WriteString(" (" + plural(e.Keys, "key") + ")")
 	}
 	info := e.Class.Info()
 	fmt.Fprintf(&b, " on %s: %s", e.Addr, info.Meaning)
-	if e.Err != nil {
+	next := info.Next
+	var outage *ConnectError
+	switch {
+	case errors.As(e.Err, &outage):
+		b.WriteString(": " + e.Err.Error()) // ours, and brief
+		next = outage.Class.Info().Next
+	case e.Err != nil:
 		b.WriteString(": " + peerText(e.Err))
 	}
-	fmt.Fprintf(&b, "; applied: %s; %s in %s; state %s; %s; next: %s [%s]",
-		e.Applied, plural(e.Attempts, "attempt"), e.Elapsed.Round(10*time.Microsecond), e.State, e.Pool, info.Next, e.Class)
+	b.WriteString("; applied: " + string(e.Applied))
+	if e.Applied == AppliedMaybe {
+		b.WriteString(" (look before you send it again)")
+	}
+	switch took := e.Elapsed.Round(10 * time.Microsecond); {
+	case e.Attempts > 0:
+		fmt.Fprintf(&b, "; %s in %s", plural(e.Attempts, "attempt"), took)
+	case took > 0:
+		fmt.Fprintf(&b, "; not sent, waited %s", took)
+	}
+	fmt.Fprintf(&b, "; state %s", e.State)
+	if e.Pool.Size > 0 {
+		b.WriteString("; " + e.Pool.String())
+	}
+	fmt.Fprintf(&b, "; next: %s [%s]", next, e.Class)
 	return b.String()
 }
 
@@ -103,10 +123,16 @@ type ConnectError struct {
 // Error says which stage failed, where and why, the likely cause and what to do next.
 func (e *ConnectError) Error() string {
 	info := e.Class.Info()
-	return fmt.Sprintf("redisconn: connect to %s: %s: %s: %s; %s in %s; likely: %s; next: %s [%s]",
-		e.Addr, e.Stage, info.Meaning, peerText(e.Err), plural(e.Attempts, "attempt"),
-		e.Elapsed.Round(time.Millisecond), info.Causes, info.Next, e.Class)
+	tried := ""
+	if e.Attempts > 0 {
+		tried = fmt.Sprintf("; %s in %s", plural(e.Attempts, "attempt"), e.Elapsed.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("redisconn: connect to %s: %s: %s%s; likely: %s; next: %s [%s]",
+		e.Addr, e.Stage, e.brief(), tried, info.Causes, info.Next, e.Class)
 }
+
+// brief says what happened and no more.
+func (e *ConnectError) brief() string { return e.Class.Info().Meaning + ": " + peerText(e.Err) }
 
 // Unwrap returns the last failure and, where that is what ended the attempts,
 // context.Canceled or context.DeadlineExceeded.
@@ -141,23 +167,23 @@ func SafeToRetry(err error) bool {
 // peerTextLimit bounds what a peer can put into our errors and logs.
 const peerTextLimit = 200
 
-// peerText is an error's text made safe for one line of a log: bounded, control
-// characters escaped. A peer chooses the text of an error reply.
+// peerText is an error's text made safe for one line of a log: bounded, and
+// quoted when it holds anything that does not print as itself, such as control
+// characters or marks that turn the direction of text. A peer chooses the text
+// of an error reply.
 func peerText(err error) string {
 	if err == nil {
 		return "no further detail"
 	}
-	text := err.Error()
+	text, more := err.Error(), ""
 	if len(text) > peerTextLimit {
-		text = strings.ToValidUTF8(text[:peerTextLimit], "") + "…"
+		text, more = strings.TrimSuffix(strings.ToValidUTF8(text[:peerTextLimit], ""), " "), "…"
 	}
-	if quoted := strconv.Quote(text); len(quoted) != len(text)+2 && strings.ContainsFunc(text, isControl) {
-		return quoted
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		text = strconv.Quote(text)
 	}
-	return text
+	return text + more
 }
-
-func isControl(r rune) bool { return r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) }
 
 // plural counts a noun: "1 key", "2 keys".
 func plural(n int, noun string) string {

@@ -75,3 +75,6 @@ func NewMachine(log *slog.Logger) Machine { return Machine{newMachine(newRecorde
 
 // To makes a transition.
 func (m Machine) To(next State, reason string) bool { return m.machine.to(next, reason) }
+
+// PeerText makes a peer's text safe.
+func PeerText(err error) string { return peerText(err) }

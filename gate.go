@@ -2,6 +2,7 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync/atomic"
 	"time"
@@ -55,10 +56,16 @@ func (g *gate) leave() {
 // have hidden that the count had reached zero.
 func (g *gate) depart() {
 	if g.word.Add(-1) == gateShut {
-		select {
-		case g.emptied <- struct{}{}:
-		default: // it is known already
-		}
+		g.tellEmpty()
+	}
+}
+
+// tellEmpty tells that the shut gate is empty. Several may find out at the same
+// time: whoever shut it, the last call to leave, a call that was refused meanwhile.
+func (g *gate) tellEmpty() {
+	select {
+	case g.emptied <- struct{}{}:
+	default: // it is known already
 	}
 }
 
@@ -69,7 +76,7 @@ func (g *gate) inFlight() int64 { return g.word.Load() &^ gateShut }
 func (g *gate) shut() int64 {
 	inFlight := g.word.Or(gateShut)
 	if inFlight == 0 {
-		g.emptied <- struct{}{}
+		g.tellEmpty()
 	}
 	return inFlight
 }
@@ -147,6 +154,10 @@ func (g *gate) await(ctx context.Context, failFast bool) error {
 type outageError struct{ outage *outage }
 
 func (e *outageError) Error() string {
-	return "down for " + time.Since(e.outage.since).Round(time.Millisecond).String() + ": " + peerText(e.outage.cause)
+	var failed *ConnectError
+	if !errors.As(e.outage.cause, &failed) {
+		return e.outage.cause.Error() // nothing has failed yet
+	}
+	return "down for " + time.Since(e.outage.since).Round(time.Millisecond).String() + ": " + failed.brief()
 }
 func (e *outageError) Unwrap() error { return e.outage.cause }

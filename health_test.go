@@ -247,16 +247,19 @@ func TestAHealthConnectionThatWasKilledIsReplaced(t *testing.T) {
 	if err := server.Client().Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
 		t.Fatal(err)
 	}
-	failures := func() time.Time { return client.LastHealth().LastFailure }
-	eventually(t, "the loss to be noticed", func() bool { return !failures().IsZero() })
-	eventually(t, "a probe that passes", func() bool { return client.LastHealth().Status == redisconn.StatusPass })
+	if left := server.ConnectedClients(); left >= connections {
+		t.Fatalf("%d of %d connections are left: nothing was killed", left, connections)
+	}
+	eventually(t, "a new connection", func() bool { return server.ConnectedClients() == connections })
+	if health := client.Health(t.Context()); health.Status != redisconn.StatusPass || health.ConsecutiveFailures != 0 {
+		t.Errorf("%+v", health)
+	}
 	if got := client.State(); got != redisconn.StateReady {
 		t.Errorf("state %s, want ready", got)
 	}
 	if got := client.Stats().Outages; got != 0 {
 		t.Errorf("%d outages, want none", got)
 	}
-	eventually(t, "as many connections as before", func() bool { return server.ConnectedClients() == connections })
 }
 
 func TestHealthOfAServerThatIsGoneSaysWhy(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -114,6 +116,18 @@ func isAnswer(err error) bool {
 	return class != ClassAuth && !class.Info().Retried
 }
 
+// isScriptsOwn reports whether a reply that reads like a refusal of the server's
+// is not in the server's words: a script may return any error it likes, TRYAGAIN
+// among them, after it has written.
+func isScriptsOwn(err error) bool {
+	var link *linkError
+	var reply redis.Error
+	if errors.As(err, &link) || !errors.As(err, &reply) {
+		return false
+	}
+	return !slices.ContainsFunc(refusals, func(text string) bool { return strings.HasPrefix(reply.Error(), text) })
+}
+
 // process carries one command down and its reply back.
 func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 	if !c.gate.enter() {
@@ -159,6 +173,9 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 	call := callOf(cmd, began)
 	effect := effectOf(cmd)
 	for {
+		if effect == EffectUnknown && isScriptsOwn(err) {
+			return err
+		}
 		call.attempts++
 		f := diagnose(err)
 		call.settle(f)
@@ -236,6 +253,10 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}
+	pool := c.poolUse()
+	if f.beforeAnyConnection() && pool.full() {
+		class = ClassPool // its time was up in the queue, before the pool's patience was
+	}
 	c.counts.failures.Add(1)
 	if call.applied == AppliedMaybe {
 		c.counts.maybeApplied.Add(1)
@@ -249,7 +270,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 		Attempts: call.attempts,
 		Elapsed:  time.Since(call.began),
 		State:    c.State(),
-		Pool:     c.poolUse(),
+		Pool:     pool,
 		Err:      f.err,
 		expired:  expired,
 	}

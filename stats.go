@@ -73,8 +73,11 @@ func (p PoolUse) String() string {
 	return text
 }
 
+// full reports whether every connection is taken.
+func (p PoolUse) full() bool { return p.Size > 0 && p.InUse >= p.Size }
+
 // saturated reports whether every connection is taken and somebody waits.
-func (p PoolUse) saturated() bool { return p.Size > 0 && p.InUse >= p.Size && p.Waiting > 0 }
+func (p PoolUse) saturated() bool { return p.full() && p.Waiting > 0 }
 
 func (c *Client) poolUse() PoolUse {
 	g := c.generation.Load()
