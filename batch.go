@@ -85,7 +85,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 		}
 		c.noticed(failures[0])
 		first = len(open)
-		if ctx.Err() == nil && !c.gate.gaveUp() {
+		if !isOver(ctx) && !c.gate.gaveUp() {
 			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
 		}
 		c.failEach(ctx, batch, open[:first], failures)
@@ -144,7 +144,12 @@ func unanswered(cmds []redis.Cmder) []redis.Cmder {
 
 // isOpen reports whether the server did not answer the command, or only with a
 // refusal that passes by itself.
-func isOpen(cmd redis.Cmder) bool { return !isAnswer(cmd.Err()) }
+func isOpen(cmd redis.Cmder) bool { return !answers(cmd, cmd.Err()) }
+
+// answers reports whether err is what the server, or a script, had to say to cmd.
+func answers(cmd redis.Cmder, err error) bool {
+	return isAnswer(err) || effectOf(cmd) == EffectUnknown && isScriptsOwn(err)
+}
 
 // diagnoseEach says what the errors of a pipeline's commands prove; those with
 // an answer have no failure. That a command was not written whole proves
@@ -203,7 +208,8 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
-		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || ctx.Err() != nil || c.gate.gaveUp() {
+		f = batch.telling(ctx, f)
+		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || isOver(ctx) || c.gate.gaveUp() {
 			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
 		}
 		if stop := c.pause(ctx, batch, f); stop != nil {

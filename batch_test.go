@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -268,6 +269,33 @@ func TestAnAnswerOfTheServerIsLeftAlone(t *testing.T) {
 	var reply redis.Error
 	if !errors.As(cmds[1].Err(), &reply) || redisconn.ClassOf(cmds[1].Err()) != redisconn.ClassReply || cmds[2].Err() != nil {
 		t.Errorf("INCR: %v, SET: %v", cmds[1].Err(), cmds[2].Err())
+	}
+}
+
+// A script may say TRYAGAIN after it has written. That reads like the cluster's
+// refusal, for which everything may be sent again.
+func TestAScriptsOwnErrorIsNoReasonToRunItAgain(t *testing.T) {
+	server, _, client := behindProxy(t)
+	const script = "redis.call('incr', KEYS[1]); return redis.error_reply('TRYAGAIN later')"
+	eval := func(ctx context.Context) func(redis.Pipeliner) error {
+		return func(p redis.Pipeliner) error {
+			p.Eval(ctx, script, []string{"n"})
+			return nil
+		}
+	}
+	for i, run := range []func(context.Context) error{
+		func(ctx context.Context) error { _, err := client.Pipelined(ctx, eval(ctx)); return err },
+		func(ctx context.Context) error { _, err := client.TxPipelined(ctx, eval(ctx)); return err },
+		func(ctx context.Context) error {
+			return client.Watch(ctx, func(tx *redis.Tx) error { return tx.Eval(ctx, script, []string{"n"}).Err() })
+		},
+	} {
+		if err := run(t.Context()); err == nil || err.Error() != "TRYAGAIN later" {
+			t.Errorf("way %d: %v", i, err)
+		}
+		if n := stored(t, server, "n"); n != strconv.Itoa(i+1) {
+			t.Errorf("way %d: n is %s, want %d", i, n, i+1)
+		}
 	}
 }
 

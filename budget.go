@@ -78,6 +78,17 @@ func (d *deadlines) renew(now time.Time) context.Context {
 	return shared
 }
 
+// endOf returns what ended ctx, or is about to, and nil while it goes on: what
+// its deadline ends, such as a read, may learn of it a moment before ctx does.
+func endOf(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && time.Until(deadline) <= 0 {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+func isOver(ctx context.Context) bool { return endOf(ctx) != nil }
+
 // retryBudget bounds the extra load of retries: each costs a token, and tokens
 // come with the commands that are sent, a fixed share of them, so that an
 // outage of a busy service cannot multiply its load. A trickle keeps a quiet

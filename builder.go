@@ -2,6 +2,8 @@ package redisconn
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -43,6 +45,14 @@ const codeSource = "code"
 
 // NewBuilder returns a Builder that knows only the defaults.
 func NewBuilder() *Builder { return &Builder{} }
+
+// String is what was recorded so far, secrets masked.
+func (b *Builder) String() string {
+	return "redisconn.Builder(" + b.cfg.String() + ", " + plural(len(b.problems), "problem") + ")"
+}
+
+// Format writes String, whatever the verb: see [Client.Format].
+func (b *Builder) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
 
 // URL reads a URL, see [ParseURL]. What the URL does not mention stays as it is.
 func (b *Builder) URL(raw string) *Builder { return b.Set(urlPath, raw, urlPath) }

@@ -3,6 +3,8 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -179,6 +181,15 @@ func (c *Client) PoolStats() *redis.PoolStats {
 	}
 	return &redis.PoolStats{}
 }
+
+// String names the client by its server and its state.
+func (c *Client) String() string {
+	return "redisconn.Client(" + c.addr + ", " + string(c.State()) + ")"
+}
+
+// Format writes String, whatever the verb: fmt would otherwise look at the
+// fields, and there it does not know that a password masks itself.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // Config returns a copy of the configuration in force, every default filled in.
 func (c *Client) Config() Config { return c.config.Clone() }

@@ -10,8 +10,9 @@ import (
 
 const (
 	// connectBackoffMin and connectBackoffMax bound the pause between attempts of
-	// Connect: a server that is just starting is met within a quarter of a second.
-	connectBackoffMin, connectBackoffMax = 50 * time.Millisecond, 250 * time.Millisecond
+	// Connect: a server that is just starting is met within a quarter of a second,
+	// the attempt itself included.
+	connectBackoffMin, connectBackoffMax = 50 * time.Millisecond, 200 * time.Millisecond
 	// noRoomForAttempt is how much of the budget must be left for another attempt to make sense.
 	noRoomForAttempt = 5 * time.Millisecond
 )
@@ -134,13 +135,6 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 }
 
-// isOver reports whether ctx has ended, or is about to: what its deadline ends
-// may learn of it before ctx itself does.
-func isOver(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && time.Until(deadline) <= 0
-}
-
 // abandon lets go of a target that could not be reached and returns why: what
 // the last attempt met, and what ended them, if not that.
 func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
@@ -205,7 +199,7 @@ func (c *Client) newTarget() (*target, error) {
 		cfg.Connection.Password = password
 		warnings = append(warnings, more...)
 	}
-	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, timeout: cfg.Timeouts.Dial}
+	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial}
 	if cfg.TLS.Enabled {
 		tls, more, err := cfg.TLS.load(addressHost(c.addr))
 		if err != nil {

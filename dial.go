@@ -24,6 +24,7 @@ type dialer struct {
 	network string          // "tcp" or "unix"
 	addr    string          // host:port or path
 	tls     *tls.Config     // nil: plaintext
+	secret  Secret          // that will be sent over the connections
 	timeout time.Duration   // for one attempt
 	life    context.Context // ends with the generation, and every attempt with it
 	end     context.CancelFunc
@@ -52,7 +53,7 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 	}
 	report.passed(StageDial, began, d.kind()+" to "+d.addr)
 	if d.tls == nil {
-		return newLink(conn, d.cutWith(conn)), nil
+		return newLink(conn, d.secret, d.cutWith(conn)), nil
 	}
 
 	began = time.Now()
@@ -63,7 +64,7 @@ func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, erro
 	}
 	state := secure.ConnectionState()
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
-	return newLink(secure, d.cutWith(conn)), nil
+	return newLink(secure, d.secret, d.cutWith(conn)), nil
 }
 
 // cutWith cuts a connection when the generation ends, whoever holds it: the

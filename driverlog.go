@@ -2,8 +2,10 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,22 +44,24 @@ var (
 	driverLogOnce sync.Once
 )
 
+// registerDriverLog passes the driver's lines on to a client that has a generation.
 func registerDriverLog(c *Client) {
 	driverLogOnce.Do(func() { redis.SetLogger(theDriverLog) })
-	theDriverLog.mu.Lock()
-	defer theDriverLog.mu.Unlock()
-	theDriverLog.clients = append(theDriverLog.clients, c)
+	theDriverLog.register(c)
 }
 
-func unregisterDriverLog(c *Client) {
-	theDriverLog.mu.Lock()
-	defer theDriverLog.mu.Unlock()
-	for i, known := range theDriverLog.clients {
-		if known == c {
-			theDriverLog.clients = append(theDriverLog.clients[:i], theDriverLog.clients[i+1:]...)
-			return
-		}
-	}
+func unregisterDriverLog(c *Client) { theDriverLog.unregister(c) }
+
+func (l *driverLog) register(c *Client) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clients = append(l.clients, c)
+}
+
+func (l *driverLog) unregister(c *Client) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clients = slices.DeleteFunc(l.clients, func(known *Client) bool { return known == c })
 }
 
 // Printf is what the driver calls.
@@ -70,9 +74,8 @@ func (l *driverLog) Printf(ctx context.Context, format string, args ...any) {
 	logger := slog.Default()
 	if client != nil {
 		logger = client.log
-		text = client.scrub(text)
 	}
-	attrs := []any{"text", peerText(fmt.Errorf("%s", text))}
+	attrs := []any{"text", peerText(errors.New(l.scrub(text)))}
 	if skipped > 0 {
 		attrs = append(attrs, "skipped", skipped)
 	}
@@ -112,15 +115,16 @@ func (l *driverLog) admit(text string) (client *Client, skipped int, tell bool) 
 	return client, skipped, true
 }
 
-// scrub takes the client's password out of a line. The driver is not known to
-// print it; this is the last net below that.
-func (c *Client) scrub(text string) string {
-	secret := c.config.Connection.Password.Reveal()
-	if g := c.generation.Load(); g != nil {
-		secret = g.config.Connection.Password.Reveal()
+// scrub takes the clients' passwords out of a line. The driver is not known to
+// print one; this is the last net below that.
+func (l *driverLog) scrub(text string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.clients {
+		// Of the generation: a password from a file is not in the client's own configuration.
+		if secret := c.generation.Load().config.Connection.Password.Reveal(); secret != "" {
+			text = strings.ReplaceAll(text, secret, redacted)
+		}
 	}
-	if secret == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, secret, redacted)
+	return text
 }

@@ -78,3 +78,35 @@ func (m Machine) To(next State, reason string) bool { return m.machine.to(next, 
 
 // PeerText makes a peer's text safe.
 func PeerText(err error) string { return peerText(err) }
+
+// LinkError is a failure of a connection in a phase: dial, handshake, write or read.
+func LinkError(at string, err error) error { return &linkError{phase: phase(at), err: err} }
+
+// AppliedOf is what an error of the driver proves about a command's effect.
+func AppliedOf(err error) Applied { return diagnose(err).applied }
+
+// IsHandshake reports whether p is of the driver's handshake alone.
+func IsHandshake(p []byte) bool { return isHandshake(p) }
+
+// NewLink wraps a connection.
+func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() bool { return true }) }
+
+// BrokenLink is a dial that failed.
+func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }
+
+// DriverLogf is the driver logging a line.
+func DriverLogf(format string, args ...any) {
+	theDriverLog.Printf(background, format, args...)
+}
+
+// NewDriverLog returns the logging of a driver whose clients are all closed.
+func NewDriverLog() func(ctx context.Context, format string, args ...any) {
+	return (&driverLog{seen: map[string]*repeated{}}).Printf
+}
+
+// ForgetDriverLines makes the driver's next lines new ones.
+func ForgetDriverLines() {
+	theDriverLog.mu.Lock()
+	defer theDriverLog.mu.Unlock()
+	clear(theDriverLog.seen)
+}

@@ -274,3 +274,17 @@ func TestHealthOfAServerThatIsGoneSaysWhy(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestOneMissIsAnOutageWhereThatWasAskedFor(t *testing.T) {
+	client, server := openServer(t, func(c *redisconn.Config) {
+		c.Health.FailAfter, c.Health.Interval, c.Health.Timeout = 1, 50*time.Millisecond, 50*time.Millisecond
+		c.WhenDown = redisconn.WhenDownFailFast
+	})
+	server.Pause()
+	defer server.Resume()
+	eventually(t, "down", func() bool { return client.State() == redisconn.StateDown })
+	var outage *redisconn.ConnectError
+	if err := client.Get(t.Context(), "k").Err(); !errors.As(err, &outage) || outage.Stage != redisconn.StagePing {
+		t.Errorf("the stage that broke is not named: %v", err)
+	}
+}

@@ -2,6 +2,8 @@ package redisconn
 
 import (
 	"bytes"
+	"crypto/tls"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -70,12 +72,17 @@ type link struct {
 	guard       *respguard.Guard
 	handshaking atomic.Bool // a subscription reads and writes at once
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
+	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
 	release     func() bool // ends the tie to the generation's life
+	secret      Secret      // that the handshake sends, and that nobody is to send back
+	hungUp      func() bool // under TLS, where it can be known: whether the peer has closed
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
 // finds the ones that the server closed. The driver does not do so under TLS:
-// what it would see there are records, not replies.
+// what it would see there are records, not replies. There, the link looks at the
+// state of the TCP connection before it writes; otherwise every idle connection
+// that a server closes would cost a command that must not be repeated.
 type plainLink struct{ *link }
 
 // SyscallConn gives access to the socket.
@@ -83,12 +90,16 @@ func (l plainLink) SyscallConn() (syscall.RawConn, error) {
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
 
-// newLink wraps a fresh connection; release is called when it is closed.
-func newLink(conn net.Conn, release func() bool) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), release: release}
+// newLink wraps a fresh connection, on which the secret will be sent; release
+// is called when it is closed.
+func newLink(conn net.Conn, secret Secret, release func() bool) net.Conn {
+	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release}
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		l.hungUp = hangupOf(secure.NetConn())
 	}
 	return l
 }
@@ -144,6 +155,9 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.handshaking.Load() && !isHandshake(p) {
 		l.handshaking.Store(false)
 	}
+	if l.hungUp != nil && !l.handshaking.Load() && l.hungUp() {
+		return 0, &linkError{phase: phaseWrite, err: io.EOF}
+	}
 	n, err := l.Conn.Write(p)
 	if err == nil {
 		return n, nil
@@ -162,15 +176,22 @@ func (l *link) Write(p []byte) (int, error) {
 	return n, l.failed(err)
 }
 
-// Read passes on what the peer sent, once the guard has seen it.
+// Read passes on what the peer sent, once the guard has seen it. After the
+// guard's verdict nothing else comes: the driver looks for push messages before
+// it reads a reply, and an error that it meets there it only logs.
 func (l *link) Read(p []byte) (int, error) {
+	if l.violation != nil {
+		return 0, l.violation
+	}
 	n, err := l.Conn.Read(p)
 	if n > 0 {
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
-			return 0, l.failed(limit)
+			l.violation = l.failed(limit)
+			return 0, l.violation
 		}
 		if l.handshaking.Load() {
+			maskEcho(p[:n], l.secret)
 			l.refusal = errorLine(p[:n])
 		}
 	}

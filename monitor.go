@@ -201,11 +201,17 @@ func (m *monitor) failed(err error) {
 	}
 	m.health.LastFailure, m.health.LastFailureClass = time.Now(), f.class
 	status := StatusWarn
-	if m.down || misses >= m.policy.FailAfter || f.class == ClassRefused || info.Fatal {
+	if m.down || misses >= m.policy.FailAfter || isDecisive(f.class) {
 		status, m.down = StatusFail, true
 		m.client.wentDown(f)
 	}
 	m.publish(status, f.class, info.Meaning+": "+peerText(cause(err)))
+}
+
+// isDecisive reports whether one failure of this class is proof: nothing listens,
+// or the server itself says that it serves nobody, or not us.
+func isDecisive(class Class) bool {
+	return class == ClassRefused || class == ClassLoading || class == ClassMasterDown || class.Info().Fatal
 }
 
 // succeeded counts a hit.
@@ -294,7 +300,7 @@ func summarize(ring []time.Duration) Latency {
 // sign of an outage.
 func (c *Client) noticed(f failure) {
 	switch f.class {
-	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassAuth, ClassTLS:
+	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassMasterDown, ClassAuth, ClassTLS:
 		if m := c.monitor.Load(); m != nil {
 			m.suspect()
 		}

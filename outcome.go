@@ -50,12 +50,10 @@ func appliedOf(cmd redis.Cmder) Applied {
 	if errors.As(err, &command) {
 		return command.Applied
 	}
-	f := diagnose(err)
-	ownError := f.class == ClassReply || f.class == ClassACL
-	if ownError && effectOf(cmd) == EffectUnknown && !strings.HasPrefix(err.Error(), "NOSCRIPT") {
+	if effectOf(cmd) == EffectUnknown && isScriptsOwn(err) && !strings.HasPrefix(err.Error(), "NOSCRIPT") {
 		return AppliedMaybe
 	}
-	return f.applied
+	return diagnose(err).applied
 }
 
 // outcomesInText is how many outcomes the text of an error names.

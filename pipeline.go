@@ -234,7 +234,7 @@ func (r *pipelineRun) flush(ctx context.Context) ([]redis.Cmder, error) {
 		if err != nil && firstError(sent) == nil {
 			failAll(sent, err) // a hook's own error
 		}
-		r.stopped = r.endedBy(sent[len(sent)-1].Err())
+		r.stopped = r.endedBy(sent[len(sent)-1])
 	}
 	r.count(cmds)
 	r.result.Commands += len(cmds)
@@ -249,9 +249,10 @@ func (r *pipelineRun) flush(ctx context.Context) ([]redis.Cmder, error) {
 }
 
 // endedBy returns what the commands behind a chunk fail with when they are not
-// worth a try. Its last command tells: what it met is still there. A connection
+// worth a try. Its last command tells: what that met is still there. A connection
 // that broke is not, and what could not be sent again of that chunk was told so.
-func (r *pipelineRun) endedBy(err error) error {
+func (r *pipelineRun) endedBy(last redis.Cmder) error {
+	err := last.Err()
 	if err == nil || err == redis.Nil {
 		return nil
 	}
@@ -263,7 +264,7 @@ func (r *pipelineRun) endedBy(err error) error {
 			return nil
 		}
 		cause = command.Err
-	case isAnswer(err):
+	case !isOpen(last):
 		return nil
 	}
 	stop := errEarlierChunk

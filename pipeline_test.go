@@ -411,12 +411,15 @@ func TestAPipelineKeepsAHundredFailuresAndCountsTheRest(t *testing.T) {
 
 func TestAScriptThatFailsMayHaveWrittenBefore(t *testing.T) {
 	server, client := alone(t)
+	var outcomes []redisconn.Outcome
 	res, err := client.RunPipeline(t.Context(), func(p redis.Pipeliner) error {
 		p.Eval(t.Context(), "redis.call('incr', KEYS[1]); return redis.call('nosuchcommand')", []string{"n"})
 		p.EvalSha(t.Context(), strings.Repeat("0", 40), nil)
+		p.Eval(t.Context(), "return redis.error_reply('LOADING the dishwasher')", nil)
+		p.Get(t.Context(), "a")
 		return nil
-	})
-	if outcomes := res.Outcomes(); outcomes[0].Applied != redisconn.AppliedMaybe || outcomes[1].Applied != redisconn.AppliedNo || !redisconn.IsMaybeApplied(err) {
+	}, redisconn.WithChunk(3, 0), redisconn.WithOutcome(func(o redisconn.Outcome) { outcomes = append(outcomes, o) }))
+	if res.Unsent != 0 || len(outcomes) != 4 || outcomes[0].Applied != redisconn.AppliedMaybe || outcomes[1].Applied != redisconn.AppliedNo || !redisconn.IsMaybeApplied(err) {
 		t.Errorf("%v: %v", outcomes, err)
 	}
 	if n := stored(t, server, "n"); n != "1" {

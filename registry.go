@@ -24,6 +24,7 @@ type entry struct {
 	opened chan struct{} // closed when client and err are set
 	client *Client
 	err    error
+	gaveUp bool // the opener's context ended: that says nothing to those who share the attempt
 }
 
 // Open returns the client with this name, opening it when there is none.
@@ -31,47 +32,68 @@ type entry struct {
 // that the next caller tries again. The same name with another configuration is
 // an error that names the fields. Options matter only to the call that opens.
 func (r *Registry) Open(ctx context.Context, name string, cfg Config, opts ...Option) (*Client, error) {
-	r.mu.Lock()
-	e, known := r.entries[name]
-	if known && e.client != nil && e.client.State() == StateClosed {
-		known = false // closed by its user: the name is free again
-	}
-	if !known {
-		e = &entry{config: cfg.Clone(), opened: make(chan struct{})}
-		if r.entries == nil {
-			r.entries = map[string]*entry{}
+	for {
+		e, mine := r.entry(name, cfg)
+		if mine {
+			return r.open(ctx, name, e, opts)
 		}
-		r.entries[name] = e
-	}
-	r.mu.Unlock()
-	if !known {
-		return r.open(ctx, name, e, opts)
-	}
-	if differing := e.config.Diff(cfg); len(differing) > 0 {
-		return nil, fmt.Errorf("redisconn: client %q is open with another configuration: %s differ; use another name, or the same configuration",
-			name, strings.Join(differing, ", "))
-	}
-	select {
-	case <-e.opened:
-		return e.client, e.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("redisconn: client %q is being opened by another caller: %w", name, ctx.Err())
+		if differing := e.config.Diff(cfg); len(differing) > 0 {
+			return nil, fmt.Errorf("redisconn: client %q is open with another configuration: %s differ; use another name, or the same configuration",
+				name, strings.Join(differing, ", "))
+		}
+		select {
+		case <-e.opened:
+			if !e.gaveUp {
+				return e.client, e.err
+			}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("redisconn: client %q is being opened by another caller: %w", name, ctx.Err())
+		}
 	}
 }
 
-func (r *Registry) open(ctx context.Context, name string, e *entry, opts []Option) (*Client, error) {
-	client, err := Open(ctx, e.config, opts...)
-	if err != nil {
-		err = fmt.Errorf("redisconn: client %q: %w", name, err)
-	}
+// entry returns what there is with this name, or makes it for the caller to open.
+func (r *Registry) entry(name string, cfg Config) (_ *entry, mine bool) {
 	r.mu.Lock()
-	e.client, e.err = client, err
-	if err != nil && r.entries[name] == e {
+	defer r.mu.Unlock()
+	e, known := r.entries[name]
+	if known && (e.client == nil || e.client.State() != StateClosed) { // closed by its user: the name is free again
+		return e, false
+	}
+	e = &entry{config: cfg.Clone(), opened: make(chan struct{})}
+	if r.entries == nil {
+		r.entries = map[string]*entry{}
+	}
+	r.entries[name] = e
+	return e, true
+}
+
+func (r *Registry) open(ctx context.Context, name string, e *entry, opts []Option) (*Client, error) {
+	defer close(e.opened)
+	client, err := Open(ctx, e.config, opts...)
+	if !r.settle(name, e, client, err) && err == nil {
+		_, closing := client.Drain(ctx)
+		err = errors.Join(ErrClosed, closing)
+	}
+	if err != nil {
+		e.client, e.gaveUp = nil, ctx.Err() != nil
+		e.err = fmt.Errorf("redisconn: client %q: %w", name, err)
+	}
+	return e.client, e.err
+}
+
+// settle keeps a client that was opened, or forgets the name of one that was
+// not. It reports false when the registry was shut down meanwhile.
+func (r *Registry) settle(name string, e *entry, client *Client, err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.entries[name] != e {
+		return false
+	}
+	if e.client = client; err != nil {
 		delete(r.entries, name)
 	}
-	r.mu.Unlock()
-	close(e.opened)
-	return client, err
+	return true
 }
 
 // Get returns the open client with this name.
@@ -116,16 +138,20 @@ func (r *Registry) Health(ctx context.Context) map[string]Health {
 
 // Shutdown ends every client, all at once, and returns a receipt for each.
 // One that fails does not keep the others from ending; the errors are joined.
-// The registry is empty afterwards and may be used again.
+// Who is opening one meanwhile gets ErrClosed. The registry is empty afterwards
+// and may be used again.
 func (r *Registry) Shutdown(ctx context.Context) (map[string]Receipt, error) {
-	clients := r.clients()
-	receipts := make(map[string]Receipt, len(clients))
+	r.mu.Lock()
+	entries := r.entries
+	r.entries = nil
+	r.mu.Unlock()
+	receipts := make(map[string]Receipt, len(entries))
 	var errs []error
-	var mu sync.Mutex
+	var mu sync.Mutex // guards both
 	var all sync.WaitGroup
-	for name, client := range clients {
+	for name, e := range entries {
 		all.Go(func() {
-			receipt, err := client.Drain(ctx)
+			receipt, err := e.shutdown(ctx)
 			mu.Lock()
 			defer mu.Unlock()
 			receipts[name] = receipt
@@ -135,14 +161,20 @@ func (r *Registry) Shutdown(ctx context.Context) (map[string]Receipt, error) {
 		})
 	}
 	all.Wait()
-	r.mu.Lock()
-	for name, client := range clients {
-		if e := r.entries[name]; e != nil && e.client == client {
-			delete(r.entries, name)
-		}
-	}
-	r.mu.Unlock()
 	return receipts, errors.Join(errs...)
+}
+
+// shutdown ends the client of an entry, once it is open or known not to be.
+func (e *entry) shutdown(ctx context.Context) (Receipt, error) {
+	select {
+	case <-e.opened:
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("it was still being opened: %w", ctx.Err())
+	}
+	if e.client == nil {
+		return Receipt{}, nil
+	}
+	return e.client.Drain(ctx)
 }
 
 // DefaultName is the name of the client that Default opens.

@@ -29,6 +29,7 @@ type call struct {
 	began    time.Time
 	attempts int
 	applied  Applied // the worst that any attempt left open
+	met      failure // of the last attempt that had its time
 }
 
 // settle adds what an attempt proved.
@@ -36,6 +37,16 @@ func (c *call) settle(f failure) {
 	if c.applied != AppliedMaybe {
 		c.applied = f.applied
 	}
+}
+
+// telling is the failure to tell of. An attempt that the end of the call's time
+// cut short before anything was sent says less than the one before it.
+func (c *call) telling(ctx context.Context, f failure) failure {
+	if c.met.err != nil && f.class == ClassTimeout && f.applied == AppliedNo && isOver(ctx) {
+		return c.met
+	}
+	c.met = f
+	return f
 }
 
 // retryPolicy decides what may be sent again. It looks at what a failure
@@ -180,7 +191,8 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		f := diagnose(err)
 		call.settle(f)
 		c.noticed(f)
-		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, effect) {
+		f = call.telling(ctx, f)
+		if c.gate.gaveUp() || isOver(ctx) || !c.retries.allows(f, effect) {
 			return c.failed(ctx, call, f)
 		}
 		if stop := c.pause(ctx, call, f); stop != nil {
@@ -249,7 +261,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if call.applied == "" {
 		call.settle(f)
 	}
-	class, expired := f.class, ctx.Err()
+	class, expired := f.class, endOf(ctx)
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}

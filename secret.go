@@ -9,6 +9,10 @@ import (
 // Secret is a value that never shows itself: formatted with any verb, marshalled
 // or logged, it reads [redacted], or nothing when it is empty. [Secret.Reveal] is
 // the only way to the text, so that every place that can leak is found by its name.
+//
+// One thing is beyond its reach: in an unexported field of a struct, package fmt
+// reads values without asking them. A program that keeps a Config in such a
+// field should not print the struct around it.
 type Secret string
 
 // redacted is what every secret looks like from outside.

@@ -124,7 +124,7 @@ func (h sectionHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 			defer cancel()
 		}
 		err := next(ctx, cmd)
-		if isAnswer(err) {
+		if answers(cmd, err) {
 			return err
 		}
 		f := diagnose(err)

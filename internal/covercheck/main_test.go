@@ -63,6 +63,13 @@ func TestARowThatExcludesNothingAnyMoreFails(t *testing.T) {
 	}
 }
 
+func TestARowForARaceMayExcludeNothing(t *testing.T) {
+	ok, out, err := check(t, "| `demo.go` | `return errDemo` | reason |\n| `demo.go` | `if fail {` | by chance: two callers at once |\n")
+	if err != nil || !ok {
+		t.Errorf("ok %v, err %v, output:\n%s", ok, err, out)
+	}
+}
+
 func TestARowWithoutAReasonIsAnError(t *testing.T) {
 	if _, _, err := check(t, "| `demo.go` | `return errDemo` | |\n"); err == nil {
 		t.Error("accepted")

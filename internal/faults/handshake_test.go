@@ -21,8 +21,10 @@ func TestBatchOnAConnectionThatTheServerRefusedDoesNotPassForASuccess(t *testing
 		t.Fatal(err)
 	}
 	batches := map[string]func(func(redis.Pipeliner) error) ([]redis.Cmder, error){
-		"pipeline":    func(fn func(redis.Pipeliner) error) ([]redis.Cmder, error) { return client.Pipelined(t.Context(), fn) },
-		"transaction": func(fn func(redis.Pipeliner) error) ([]redis.Cmder, error) { return client.TxPipelined(t.Context(), fn) },
+		"pipeline": func(fn func(redis.Pipeliner) error) ([]redis.Cmder, error) { return client.Pipelined(t.Context(), fn) },
+		"transaction": func(fn func(redis.Pipeliner) error) ([]redis.Cmder, error) {
+			return client.TxPipelined(t.Context(), fn)
+		},
 	}
 	for name, run := range batches {
 		t.Run(name, func(t *testing.T) {

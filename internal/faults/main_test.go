@@ -2,8 +2,10 @@ package faults_test
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -22,7 +24,16 @@ func TestMain(m *testing.M) {
 	if victim := os.Getenv(victimEnv); victim != "" {
 		os.Exit(beVictim(victim))
 	}
+	quiet()
+	stop, err := answerNoName()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	if code == 0 && *report != "" {
 		if err := writeReport(*report); err != nil {
 			fmt.Fprintln(os.Stderr, "no report:", err)
@@ -31,6 +42,16 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// quiet sends away what go-redis logs of the faults it meets.
+func quiet() {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	redis.SetLogger(silence{})
+}
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
 
 // measuringAll reports whether a page is being written, so that every figure is needed.
 func measuringAll() bool { return *report != "" }

@@ -112,6 +112,56 @@ func TestKilledServerCostsOnlyTheWritesInFlight(t *testing.T) {
 		})
 }
 
+// Fifty callers that were told LOADING came again after milliseconds, spent the
+// budget of retries before the monitor had counted its three misses, and failed
+// although they had seconds left. A server that says that it is loading is
+// believed at once.
+func TestServerThatIsLoadingCostsNoCall(t *testing.T) {
+	const callers, loading = 50, time.Second
+	scenario := func(t *testing.T, dial dialer) (redisconntest.Audit, *outcomes) {
+		server := redisconntest.NewServer(t)
+		proxy := redisconntest.NewProxy(t, server.Addr())
+		client := dial(t, proxy.Addr(), 0)
+		ledger := redisconntest.NewLedger("h")
+		var seen outcomes
+		var over atomic.Bool
+		var all sync.WaitGroup
+		for worker := range callers {
+			all.Go(func() {
+				for n := worker; !over.Load(); n++ {
+					if n%2 == 0 {
+						seen.note(client.Get(t.Context(), "absent").Err())
+					} else {
+						seen.note(ledger.Do(t.Context(), client, worker))
+					}
+					time.Sleep(time.Millisecond) // a caller that has something else to do as well
+				}
+			})
+		}
+		atWork := func() {
+			t.Helper()
+			before := seen.calls.Load()
+			redisconntest.Eventually(t, 5*time.Second, "the callers are at work", func() bool { return seen.calls.Load() > before+10*callers })
+		}
+		atWork()
+		answer := proxy.Answer(redisconntest.Any, redisconntest.Always, redisconntest.Loading)
+		time.Sleep(loading) // the fault itself
+		answer.Clear()
+		atWork()
+		over.Store(true)
+		all.Wait()
+		settled(t, proxy)
+		return audit(t, ledger, server), &seen
+	}
+	bothSides(t, rowLoadingLoad,
+		func(t *testing.T) string { return tally(scenario(t, dialPlain)) },
+		func(t *testing.T) string {
+			verdict, seen := scenario(t, dialHere)
+			clean(t, verdict, seen)
+			return tally(verdict, seen)
+		})
+}
+
 func TestCallsFailFastOnceRedisIsKnownToBeDown(t *testing.T) {
 	const bound, calls = 5 * time.Millisecond, 1000
 	oneAfterTheOther(t, rowFailFast,

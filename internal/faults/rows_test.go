@@ -16,7 +16,9 @@ var (
 		"0 executed twice; each of the 40 calls fails once, with maybe")
 	rowUnsent = page.Row("20 INCR whose connection is refused, or lost in its handshake",
 		"sent again: 0 failures, 0 twice")
-	rowDeadIdle = page.Row("20 idle connections cut, then 20 INCR",
+	rowDeadIdle = page.Row("twice: 20 idle connections cut, then 20 INCR",
+		"0 failures, 0 twice")
+	rowDeadIdleTLS = page.Row("the same under TLS",
 		"0 failures, 0 twice")
 
 	rowDrainLoad = page.Row("shutdown under 200 INCR callers, replies 20 ms late",
@@ -43,6 +45,8 @@ var (
 		"only calls in flight fail, each with maybe; 0 twice, 0 lost")
 	rowRecovery = page.Row("first success after the server answers again",
 		"within 250 ms")
+	rowLoadingLoad = page.Row("LOADING for 1 s under 50 callers of GET and HINCRBY",
+		"0 failed, 0 twice")
 	rowStorm = page.Row("200 callers, 3 s of refused connections: dials, of which in the busiest second after the first 100 ms",
 		"at most 20 a second")
 	rowFailFast = page.Row("command when nothing listens, WhenDown=fail-fast",
@@ -89,12 +93,12 @@ var (
 	rowOOM        = page.Row("refused: OOM", "class oom, at once, not sent again")
 	rowBusy       = page.Row("refused: BUSY", "class busy, at once, not sent again")
 
-	rowCrossed = page.Row("20,000 GET, cancelled after up to 3 ms, replies late and in slices",
+	rowCrossed = page.Row("20,000 GET, each with a deadline or a cancellation within 10 ms, replies late and in slices",
 		"0 crossed replies")
-	rowTorn = page.Row("replies of 1 byte a piece, connections ended by FIN and RST amid 4,000 GET",
+	rowTorn = page.Row("4,000 GET, replies byte by byte, every fiftieth torn in the middle by FIN or RST",
 		"0 crossed replies; value or typed error")
 	rowCancelled = page.Row("100 SET cancelled before they are sent", "0 executed")
-	rowHostile   = page.Row("hostile replies, in a process with 1 GB of address space",
-		"the process lives; a typed error within 1 s")
+	rowHostile   = page.Row("7 hostile replies, each in a process limited to 4 GB",
+		"the process lives, in 128 MB; class protocol within 1 s")
 	rowSecrets = page.Row("the password in errors, logs, events, %+v, JSON", "nowhere")
 )

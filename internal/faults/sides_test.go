@@ -3,7 +3,6 @@ package faults_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -99,7 +98,7 @@ func newHere(t *testing.T, addr string, change func(*redisconn.Config), opts ...
 	if change != nil {
 		change(&cfg)
 	}
-	quiet := redisconn.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	quiet := redisconn.WithLogger(slog.New(slog.DiscardHandler))
 	client, err := redisconn.New(cfg, append([]redisconn.Option{quiet}, opts...)...)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,32 @@
+package redisconn
+
+import "bytes"
+
+// shortSecret is how long a password must be to be looked for: one of three
+// characters is in every text, and hiding it there would tell what it is.
+const shortSecret = 4
+
+// maskEcho hides the password in an error reply to the handshake, in place.
+// Servers before Redis 6, and proxies, answer a HELLO or AUTH that they do not
+// know with its arguments, and the driver makes an error of that which goes to
+// logs and further. The length stays, and so does the first word, by which
+// errors are told apart.
+func maskEcho(reply []byte, secret Secret) {
+	if len(reply) == 0 || reply[0] != '-' && reply[0] != '!' || len(secret) < shortSecret {
+		return
+	}
+	rest := reply
+	if at := bytes.IndexByte(reply, ' '); at >= 0 {
+		rest = reply[at:]
+	}
+	for {
+		at := bytes.Index(rest, []byte(secret.Reveal()))
+		if at < 0 {
+			return
+		}
+		rest = rest[at:]
+		for i := range len(secret) {
+			rest[i] = '*'
+		}
+	}
+}
