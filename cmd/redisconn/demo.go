@@ -46,6 +46,7 @@ type demo struct {
 	client   *redisconn.Client
 	network  *network
 	observer *redisconn.Client // looks at the data behind the network's back
+	server   *embedded.Server  // nil where the demo runs against a real one
 	where    string            // what the network leads to, in words
 	prefix   string            // of every key
 	number   int               // of the step
@@ -103,9 +104,9 @@ func (d *demo) through(cfg redisconn.Config) (opened, behind redisconn.Option) {
 		return redisconn.WithDialer(d.network.dial), redisconn.WithDialer(d.network.open)
 	}
 	d.where = "a Redis inside this process"
-	server := embedded.New()
-	d.network = &network{open: func(ctx context.Context, _, _ string) (net.Conn, error) { return server.Dial(ctx) }}
-	return redisconn.WithEmbedded(embeddedNetwork{d.network}), server.Option()
+	d.server = embedded.New()
+	d.network = &network{open: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.server.Dial(ctx) }}
+	return redisconn.WithEmbedded(embeddedNetwork{d.network}), d.server.Option()
 }
 
 // show runs the demonstration. A step that fails ends it.
@@ -131,7 +132,11 @@ func (d *demo) leave() error {
 	if d.observer.State() != redisconn.StateIdle {
 		err = d.observer.Del(ctx, d.key("greeting"), d.key("visits"), d.key("paid"), d.key("name"), d.key("served")).Err()
 	}
-	return errors.Join(err, d.client.Close(), d.observer.Close())
+	err = errors.Join(err, d.client.Close(), d.observer.Close())
+	if d.server != nil {
+		d.server.Close()
+	}
+	return err
 }
 
 func (d *demo) key(name string) string { return d.prefix + name }
@@ -211,18 +216,22 @@ func (d *demo) showHealth(ctx context.Context) error {
 func (d *demo) runPipeline(ctx context.Context) error {
 	d.step("A pipeline tells what became of each command", "One of these four is wrong. The others are not taken down with it, nor does it get lost among them.")
 	greeting, visits := d.key("greeting"), d.key("visits")
-	cmds, err := d.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	result, err := d.client.RunPipeline(ctx, func(p redis.Pipeliner) error {
 		p.Set(ctx, greeting, "hello", demoTTL)
 		p.LPush(ctx, greeting, "oops")
 		p.IncrBy(ctx, visits, 3)
-		p.Get(ctx, greeting)
+		p.Expire(ctx, visits, demoTTL)
 		return nil
 	})
-	for i, said := range []string{"SET greeting hello", "LPUSH greeting oops", "INCRBY visits 3", "GET greeting"} {
-		if err := cmds[i].Err(); err != nil {
-			d.stdout.row(3, failed, pad(said, 2*factWidth-2)+err.Error(), "")
-		} else {
-			d.stdout.row(3, passed, pad(said, 2*factWidth-2)+"done", "")
+	said := []string{"SET greeting hello", "LPUSH greeting oops", "INCRBY visits 3", "EXPIRE visits 60"}
+	for _, o := range result.Outcomes() {
+		m := passed
+		if o.Err != nil {
+			m = failed
+		}
+		d.stdout.row(3, m, pad(said[o.Index], 2*factWidth-2)+"applied: "+string(o.Applied), "")
+		if o.Err != nil {
+			d.stdout.label(5, "cause", o.Err.Error())
 		}
 	}
 	if redisconn.ClassOf(err) != redisconn.ClassReply {
@@ -234,7 +243,7 @@ func (d *demo) runPipeline(ctx context.Context) error {
 func (d *demo) loseReplies(ctx context.Context) error {
 	d.step("No write is applied twice behind your back", "The network lets the next request reach Redis, then loses the reply and the connection. Most drivers send it again and count 2.")
 	paid, name := d.key("paid"), d.key("name")
-	if err := d.client.Expire(ctx, paid, demoTTL).Err(); err != nil { // also fills the pool
+	if err := d.client.Set(ctx, paid, 0, demoTTL).Err(); err != nil { // opens the connection that is to break
 		return err
 	}
 	d.network.loseNextReply()
