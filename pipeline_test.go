@@ -97,8 +97,10 @@ func TestAPipelineWithALostReplySaysWhichCommandsMayHaveBeenApplied(t *testing.T
 		t.Errorf("%v", outcomes)
 	}
 	for i := range 5 {
-		if n := stored(t, server, fmt.Sprint("n", i)); n != "1" {
-			t.Errorf("n%d is %q, want 1", i, n)
+		// What comes after the cut may have been on its way or not; nothing is applied twice.
+		n := stored(t, server, fmt.Sprint("n", i))
+		if n != "1" && (i <= 2 || n != "") {
+			t.Errorf("n%d is %q, want 1, or nothing behind the cut", i, n)
 		}
 	}
 }
