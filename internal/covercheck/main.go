@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	profile := flag.String("profile", "coverage.out", "coverage profile, as go test -coverprofile writes it")
+	profile := flag.String("profile", "coverage.out", "coverage profiles, as go test -coverprofile writes them, separated by commas: what one of them covers is covered")
 	exclusions := flag.String("exclusions", "docs/coverage.md", "page with the table of exclusions")
 	flag.Parse()
 	ok, err := run(os.Stdout, *profile, *exclusions)
@@ -52,9 +52,11 @@ func run(w io.Writer, profile, page string) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	counts, err := readProfile(profile, module)
-	if err != nil {
-		return false, err
+	counts := map[block]int{}
+	for path := range strings.SplitSeq(profile, ",") {
+		if err := readProfile(counts, path, module); err != nil {
+			return false, err
+		}
 	}
 	excluded, err := readExclusions(page)
 	if err != nil {
@@ -98,14 +100,13 @@ func modulePath() (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// readProfile sums the counts of a block over all test binaries.
-func readProfile(path, module string) (map[block]int, error) {
+// readProfile adds the counts of a profile, which has each block once for every test binary.
+func readProfile(counts map[block]int, path, module string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	counts := map[block]int{}
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		text := lines.Text()
@@ -117,15 +118,15 @@ func readProfile(path, module string) (map[block]int, error) {
 		var endCol, count int
 		at := strings.LastIndexByte(text, ':')
 		if at < 0 {
-			return nil, fmt.Errorf("%s: not a profile line: %q", path, text)
+			return fmt.Errorf("%s: not a profile line: %q", path, text)
 		}
 		if _, err := fmt.Sscanf(text[at+1:], "%d.%d,%d.%d %d %d", &b.start, &b.col, &b.end, &endCol, &b.statements, &count); err != nil {
-			return nil, fmt.Errorf("%s: not a profile line: %q", path, text)
+			return fmt.Errorf("%s: not a profile line: %q", path, text)
 		}
 		b.file = strings.TrimPrefix(strings.TrimPrefix(text[:at], module), "/")
 		counts[b] += count
 	}
-	return counts, lines.Err()
+	return lines.Err()
 }
 
 func sortedBlocks(counts map[block]int) []block {
