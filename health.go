@@ -36,6 +36,14 @@ type Health struct {
 	LastFailure         time.Time `json:"last_failure,omitzero"`
 	LastFailureClass    Class     `json:"last_failure_class,omitempty"`
 	Generation          int       `json:"generation"`
+
+	// Of a Sentinel deployment or a cluster.
+	Nodes  []NodeHealth  `json:"nodes,omitempty"`  // every node that serves or watches, one after the other
+	Slots  *SlotCoverage `json:"slots,omitempty"`  // of a cluster
+	Quorum *Quorum       `json:"quorum,omitempty"` // of a Sentinel deployment
+
+	// With TLS.
+	Certificates []CertificateHealth `json:"certificates,omitempty"`
 }
 
 // Latency is that of PING, over the last 128 samples.

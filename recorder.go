@@ -19,6 +19,13 @@ const (
 	EventOutageEnded  EventKind = "outage-ended"  // Took
 	EventMaybeApplied EventKind = "maybe-applied" // Command, Class, Took
 	EventDrained      EventKind = "drained"       // Took, Detail: the receipt
+
+	EventGeneration     EventKind = "generation"      // another generation took over: Attempt: its number, Took: how long the change took, Detail: why
+	EventReloadFailed   EventKind = "reload-failed"   // the old generation keeps serving: Stage, Class, Detail
+	EventTopology       EventKind = "topology"        // nodes or roles changed: Node, Detail
+	EventAddressRefused EventKind = "address-refused" // Redis named an address outside the allow-list: Node, Detail
+	EventLinkSilent     EventKind = "link-silent"     // a connection was closed for its silence: Node, Took, Detail
+	EventGap            EventKind = "gap"             // a subscription may have missed messages: Node, Took, Detail
 )
 
 // Event is an entry of the flight recorder. Which fields are set depends on its kind.
@@ -30,6 +37,7 @@ type Event struct {
 	Stage   Stage         `json:"stage,omitempty"`
 	Class   Class         `json:"class,omitempty"`
 	Command string        `json:"command,omitempty"`
+	Node    string        `json:"node,omitempty"`
 	Attempt int           `json:"attempt,omitempty"`
 	Took    time.Duration `json:"took,omitempty"`
 	Warning *Warning      `json:"warning,omitempty"`

@@ -19,12 +19,38 @@ type Stats struct {
 	Outages       int64 // times that Redis counted as down
 	Probes        int64 // PINGs of the health monitor
 	EventsDropped int64 // events that a slow listener missed
+	Reloads       int64 // generations that took over from another
+	Failovers     int64 // of these, because another node became master
 
 	// Gauges.
 	State      State
 	Generation int
 	InFlight   int64 // calls under way now; a pipeline counts once
 	Pool       PoolUse
+	Routes     RouteStats
+	Cache      *CacheStats // nil when there is no client-side cache
+}
+
+// RouteStats tells by which way commands travel. What neither the lane nor the
+// blocking route carried went direct.
+type RouteStats struct {
+	// Counters, from New on.
+	Lane     int64 `json:"lane"`     // commands that the automatic pipeline carried
+	Batches  int64 `json:"batches"`  // round trips that it needed for them
+	Blocking int64 `json:"blocking"` // commands that may block, on connections of their own
+
+	// Gauges.
+	LaneQueued    int `json:"lane_queued"`     // commands that wait for the next batch
+	BlockingInUse int `json:"blocking_in_use"` // connections that a blocking command holds now
+	BlockingMax   int `json:"blocking_max"`    // the most there may be
+}
+
+// CacheStats tells what the client-side cache is good for.
+type CacheStats struct {
+	Hits          int64 `json:"hits"`
+	Misses        int64 `json:"misses"`
+	Invalidations int64 `json:"invalidations"`
+	Entries       int   `json:"entries"` // now
 }
 
 // counts are the counters behind Stats.
