@@ -73,7 +73,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 	open := cmds // the commands without an answer so far; always a tail of cmds
 	for {
 		batch.attempts++
-		_, err := c.exec(ctx, c.generation.Load().direct.Pipeline(), open)
+		_, err := c.exec(ctx, redis.UniversalClient.Pipeline, open)
 		if err == nil || !slices.ContainsFunc(open, isOpen) {
 			return firstError(cmds)
 		}
@@ -200,7 +200,7 @@ func (c *Client) failEach(ctx context.Context, batch *call, cmds []redis.Cmder, 
 func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	for {
 		batch.attempts++
-		read, err := c.exec(ctx, c.generation.Load().direct.TxPipeline(), cmds)
+		read, err := c.exec(ctx, redis.UniversalClient.TxPipeline, cmds)
 		f, failed := transactionFailure(cmds, read, err)
 		if !failed {
 			return err
@@ -294,9 +294,12 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 	return nil
 }
 
-// exec runs cmds through one of the driver's pipelines. Its error is nil when no
-// command has one; read is what assignReplies found.
-func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+// exec runs cmds through a pipeline of the driver, of the kind that pipeline
+// makes. Its error is nil when no command has one; read is what assignReplies found.
+func (c *Client) exec(ctx context.Context, pipeline func(redis.UniversalClient) redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+	g := c.current()
+	defer g.users.leave()
+	pipe := pipeline(g.direct)
 	expectReplies(cmds)
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)

@@ -129,8 +129,8 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Client, error) {
 
 // newSilentDriver makes a driver client that never dials: it is there for its typed methods.
 func newSilentDriver() *redis.Client {
-	options := driverOptions(Config{Connection: ConnectionConfig{Addrs: []string{"127.0.0.1:0"}, Protocol: 2}},
-		func(context.Context) (net.Conn, error) {
+	options := driverOptions(Config{Connection: ConnectionConfig{Protocol: 2}}, "127.0.0.1:0",
+		func(context.Context, string) (net.Conn, error) {
 			return brokenLink{&linkError{phase: phaseDial, err: errNeverConnected}}, nil
 		})
 	options.PoolSize = 1

@@ -194,9 +194,9 @@ func (c *Client) newTarget() (*target, error) {
 		cfg.Connection.Password = password
 		warnings = append(warnings, more...)
 	}
-	d := &dialer{network: addressNetwork(c.addr), addr: c.addr, secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial}
+	d := &dialer{secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial}
 	if cfg.TLS.Enabled {
-		tls, more, err := cfg.TLS.load(addressHost(c.addr))
+		tls, more, err := cfg.TLS.load()
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +209,7 @@ func (c *Client) newTarget() (*target, error) {
 	d.life, d.end = context.WithCancel(c.life)
 	c.tellWarnings(warnings)
 	c.stageReport(StageConfig, time.Since(began), "the configuration is valid")
-	return &target{config: cfg, dialer: d}, nil
+	return &target{config: cfg, addr: c.addr, dialer: d}, nil
 }
 
 // chooseDialer decides what opens the stream.
@@ -243,6 +243,7 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 		return false
 	}
 	c.generation.Store(newGeneration(1, t, c.hooks))
+	c.subscriptions.begin(c.newSubscriber(t))
 	m := newMonitor(c, t, p, facts)
 	c.monitor.Store(m)
 	registerDriverLog(c)

@@ -32,6 +32,7 @@ type monitor struct {
 	policy HealthConfig
 	wake   chan struct{} // asks for a sample now
 	latest atomic.Pointer[Health]
+	heir   atomic.Pointer[heir] // a target to watch instead, until the goroutine takes it over
 
 	waiting sync.Mutex    // guards next
 	next    chan struct{} // closed when the sample under way, or else the next one, is done
@@ -70,12 +71,17 @@ func (m *monitor) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			m.takeOver()
 			if m.probe != nil {
 				m.probe.close()
 			}
 			return
 		case <-timer.C:
 		case <-m.wake:
+			if m.takeOver() {
+				timer.Reset(m.pause())
+				continue
+			}
 			// However many commands fail, the server is not probed more often than this.
 			if early := recheckMin - time.Since(m.sampled); early > 0 {
 				timer.Reset(early)
@@ -87,6 +93,42 @@ func (m *monitor) run(ctx context.Context) {
 		m.announce()
 		timer.Reset(m.pause())
 	}
+}
+
+// heir is a target that the monitor is to watch from now on, with a probe that
+// was verified a moment ago.
+type heir struct {
+	successor
+	generation int
+}
+
+// adopt makes the monitor watch another target.
+func (m *monitor) adopt(s successor, generation int) {
+	if passed := m.heir.Swap(&heir{s, generation}); passed != nil {
+		passed.probe.close() // replaced before the goroutine came to it
+	}
+	m.suspect()
+}
+
+// takeOver changes to the target that was adopted, if there is one. Its
+// verification counts as a sample, and as the end of an outage.
+func (m *monitor) takeOver() bool {
+	h := m.heir.Swap(nil)
+	if h == nil {
+		return false
+	}
+	if m.probe != nil {
+		m.probe.close()
+	}
+	m.target, m.probe, m.facts, m.factsAt = h.target, h.probe, h.facts, time.Now()
+	m.health.Generation = h.generation
+	m.note(h.probe.verified)
+	if m.down && m.client.life.Err() == nil {
+		m.down = false
+		m.client.cameBack()
+	}
+	m.publish(m.worry())
+	return true
 }
 
 // pause is the time until the next sample, with a tenth of jitter so that many
@@ -326,7 +368,7 @@ func (c *Client) wentDown(f failure) {
 // that wait are calls to drain.
 func (c *Client) cameBack() {
 	lasted := time.Since(c.gate.outage.Load().since)
-	c.generation.Load().breaker.reset()
+	c.generation.Load().breakers.reset()
 	c.gate.open() // before it is told: who hears of it may send a command at once
 	c.recorder.record(Event{Kind: EventOutageEnded, Took: lasted})
 	c.machine.to(StateReady, "answering again after "+lasted.Round(time.Millisecond).String())

@@ -13,6 +13,7 @@ import (
 // configuration, resolved, and the dialer with its certificates.
 type target struct {
 	config Config // every default filled in, the password read
+	addr   string // the server that commands go to
 	dialer *dialer
 }
 
@@ -27,7 +28,7 @@ type probe struct {
 // verify opens a connection of its own and proves, stage by stage, that
 // commands will work on it.
 func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
-	conn, err := t.dialer.dial(ctx, report)
+	conn, err := t.dialer.dial(ctx, t.addr, report)
 	if err != nil {
 		return nil, serverFacts{}, err
 	}
@@ -54,7 +55,7 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 func (t *target) newProbe(conn net.Conn) *probe {
 	taken := make(chan net.Conn, 1)
 	taken <- conn
-	options := driverOptions(t.config, func(context.Context) (net.Conn, error) {
+	options := driverOptions(t.config, t.addr, func(context.Context, string) (net.Conn, error) {
 		select {
 		case conn := <-taken:
 			return conn, nil
@@ -99,7 +100,7 @@ func (t *target) prove(ctx context.Context, p *probe, report stageReporter) (ser
 // explainSilence looks behind a plaintext handshake that got no sensible
 // answer: a port that speaks TLS hangs up on plaintext without a word.
 func (t *target) explainSilence(ctx context.Context, err error) error {
-	if t.dialer.tls != nil || !t.dialer.speaksTLS(ctx) {
+	if t.dialer.tls != nil || !t.dialer.speaksTLS(ctx, t.addr) {
 		return err
 	}
 	return &linkError{phase: phaseHandshake, err: &mismatchError{

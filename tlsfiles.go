@@ -15,10 +15,10 @@ import (
 const certExpiryNotice = 14 * 24 * time.Hour
 
 // load reads the files that c names and returns what a dialer needs, or nil when
-// TLS is off. The host is that of the address, which the server's certificate
-// must carry unless ServerName says otherwise. Errors are *FieldError, joined,
-// and never repeat what a file holds.
-func (c TLSConfig) load(host string) (*tls.Config, []Warning, error) {
+// TLS is off. Where ServerName is not set the dialer puts in the host of each
+// server's own address. Errors are *FieldError, joined, and never repeat what a
+// file holds.
+func (c TLSConfig) load() (*tls.Config, []Warning, error) {
 	if !c.Enabled {
 		return nil, nil, nil
 	}
@@ -29,9 +29,6 @@ func (c TLSConfig) load(host string) (*tls.Config, []Warning, error) {
 	}
 	if c.MinVersion == "1.3" {
 		config.MinVersion = tls.VersionTLS13
-	}
-	if config.ServerName == "" {
-		config.ServerName = host
 	}
 	var rootsErr, certErr error
 	var warnings []Warning

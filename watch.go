@@ -37,7 +37,7 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 	for {
 		watch.attempts++
 		s := &section{client: c}
-		err := c.generation.Load().direct.Watch(ctx, func(tx *redis.Tx) error { return s.run(ctx, tx, fn, keys) })
+		err := s.open(ctx, fn, keys)
 		if s.entered || isAnswer(err) {
 			return err
 		}
@@ -60,6 +60,13 @@ type section struct {
 	hooked  bool // every hook is in its place
 	entered bool // the watch stands, and fn has begun
 	left    bool // fn has returned; the driver may still send UNWATCH
+}
+
+// open makes one attempt to run fn with the keys watched.
+func (s *section) open(ctx context.Context, fn func(*redis.Tx) error, keys []string) error {
+	g := s.client.current()
+	defer g.users.leave()
+	return g.direct.Watch(ctx, func(tx *redis.Tx) error { return s.run(ctx, tx, fn, keys) })
 }
 
 func (s *section) run(ctx context.Context, tx *redis.Tx, fn func(*redis.Tx) error, keys []string) error {
