@@ -84,6 +84,11 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			return firstError(cmds)
 		}
 		c.noticed(failures[0])
+		if c.remedied(ctx, failures[0], batch.lastTried()) {
+			for i := range failures {
+				failures[i].mended = true
+			}
+		}
 		first = len(open)
 		if !isOver(ctx) && !c.gate.gaveUp() {
 			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
@@ -102,6 +107,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			c.failEach(ctx, batch, open, failures)
 			return firstError(cmds)
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -208,6 +214,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, batch.lastTried())
 		f = batch.telling(ctx, f)
 		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || isOver(ctx) || c.gate.gaveUp() {
 			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
@@ -215,6 +222,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		if stop := c.pause(ctx, batch, f); stop != nil {
 			return failAll(cmds, c.stopped(ctx, batch, f, stop))
 		}
+		batch.tried = time.Now()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -17,6 +18,7 @@ import (
 type generation struct {
 	*target
 	number   int
+	since    time.Time
 	users    tally                 // who uses it now; one that was replaced ends when they have left
 	direct   redis.UniversalClient // pooled connections
 	breakers dialBreakers
@@ -25,7 +27,7 @@ type generation struct {
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, hooks *hookChain) *generation {
-	g := &generation{target: t, number: number, users: newTally()}
+	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
 	g.direct = redis.NewClient(driverOptions(t.config, t.addr, g.dialThrough(hooks)))
 	return g
 }

@@ -12,9 +12,58 @@ import (
 // target is a server with everything that is needed to reach it: the
 // configuration, resolved, and the dialer with its certificates.
 type target struct {
-	config Config // every default filled in, the password read
+	config Config // every default filled in, the credentials read
 	addr   string // the server that commands go to
 	dialer *dialer
+	digest digest // of the material that was read
+}
+
+// newTarget reads what the configuration names: the credentials and the
+// certificates. What is unwise but possible becomes a warning.
+func (c *Client) newTarget(ctx context.Context) (*target, error) {
+	began := time.Now()
+	report := stageReporter(c.stageReport)
+	cfg := c.config.Clone()
+	warnings := cfg.Lint()
+	material := digestFiles(cfg.namedFiles())
+	now, more, err := c.readCredentials(ctx)
+	if err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	c.renewals.expire(now.Expires)
+	cfg.Connection.Username, cfg.Connection.Password = now.Username, now.Password
+	warnings = append(warnings, more...)
+	tls, more, err := cfg.TLS.load()
+	if err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	warnings = append(warnings, more...)
+	d := &dialer{tls: tls, secret: now.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence}
+	if err := c.chooseDialer(d, cfg); err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	d.life, d.end = context.WithCancel(c.life)
+	c.tellWarnings(warnings)
+	report.passed(StageConfig, began, "the configuration is valid")
+	return &target{config: cfg, addr: c.addr, dialer: d, digest: material.with(now)}, nil
+}
+
+// chooseDialer decides what opens the stream.
+func (c *Client) chooseDialer(d *dialer, cfg Config) error {
+	switch {
+	case cfg.Mode == ModeEmbedded:
+		if err := c.startEmbedded(); err != nil {
+			return err
+		}
+		d.own = true
+		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
+	case c.opts.dial != nil:
+		d.own = true
+		d.open = c.opts.dial
+	default:
+		d.open = (&net.Dialer{KeepAliveConfig: keepAliveFor(d.silence)}).DialContext
+	}
+	return nil
 }
 
 // probe is a driver client with exactly one connection, which was verified when

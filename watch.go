@@ -45,12 +45,14 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 		f.applied = AppliedNo // fn has not begun, and a watch changes nothing
 		watch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, watch.lastTried())
 		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, EffectRead) {
 			return c.failed(ctx, watch, f)
 		}
 		if stop := c.pause(ctx, watch, f); stop != nil {
 			return c.stopped(ctx, watch, f, stop)
 		}
+		watch.tried = time.Now()
 	}
 }
 
