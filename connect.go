@@ -185,7 +185,7 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	c.monitor.Store(m)
 	registerDriverLog(c)
 	c.background.Go(func() { m.run(c.life) })
-	c.background.Go(func() { c.watchMaterial(c.life) })
+	c.background.Go(func() { c.watchMaterial(c.life, t) })
 	// Who hears that the client is ready may send a command at once.
 	c.gate.open()
 	c.machine.to(StateReady, "verified")

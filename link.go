@@ -74,7 +74,7 @@ type link struct {
 	handshaking atomic.Bool // a subscription reads and writes at once
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
 	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
-	release     func() // ends the ties to its generation
+	release     func()      // ends the ties to its generation
 	secret      Secret      // that the handshake sends, and that nobody is to send back
 	awaiting    atomic.Bool // something was written and nothing read since
 	suspected   atomic.Bool // so it was when a probe went unanswered, and nothing was read since

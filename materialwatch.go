@@ -66,13 +66,13 @@ type materialWatch struct {
 	retryAt time.Time     // zero when the last reload did not fail
 }
 
-// watchMaterial runs until ctx ends.
-func (c *Client) watchMaterial(ctx context.Context) {
-	w := materialWatch{client: c, retry: reloadRetryMin}
+// watchMaterial runs until ctx ends. A file may have changed since the first
+// target was made of it.
+func (c *Client) watchMaterial(ctx context.Context, first *target) {
+	w := materialWatch{client: c, seen: first.files, retry: reloadRetryMin}
 	if !c.config.Reload.Off {
 		w.files = c.config.namedFiles()
 	}
-	w.seen = digestFiles(w.files)
 	for w.await(ctx) {
 		w.look(ctx)
 	}
@@ -116,7 +116,10 @@ func (w *materialWatch) pause() (pause time.Duration, ok bool) {
 // look reloads if there is a reason.
 func (w *materialWatch) look(ctx context.Context) {
 	due := func(at time.Time) bool { return !at.IsZero() && !time.Now().Before(at) }
-	now := digestFiles(w.files)
+	now := w.seen
+	if len(w.files) > 0 {
+		now = digestFiles(w.files)
+	}
 	if !w.asked && now == w.seen && !due(w.retryAt) && !due(w.client.renewals.expiry()) {
 		return
 	}

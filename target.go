@@ -15,7 +15,8 @@ type target struct {
 	config Config // every default filled in, the credentials read
 	addr   string // the server that commands go to
 	dialer *dialer
-	digest digest // of the material that was read
+	files  digest // of the files that were read
+	digest digest // of all material that was read
 }
 
 // newTarget reads what the configuration names: the credentials and the
@@ -25,7 +26,7 @@ func (c *Client) newTarget(ctx context.Context) (*target, error) {
 	report := stageReporter(c.stageReport)
 	cfg := c.config.Clone()
 	warnings := cfg.Lint()
-	material := digestFiles(cfg.namedFiles())
+	files := digestFiles(cfg.namedFiles())
 	now, more, err := c.readCredentials(ctx)
 	if err != nil {
 		return nil, report.failed(StageConfig, err)
@@ -45,7 +46,7 @@ func (c *Client) newTarget(ctx context.Context) (*target, error) {
 	d.life, d.end = context.WithCancel(c.life)
 	c.tellWarnings(warnings)
 	report.passed(StageConfig, began, "the configuration is valid")
-	return &target{config: cfg, addr: c.addr, dialer: d, digest: material.with(now)}, nil
+	return &target{config: cfg, addr: c.addr, dialer: d, files: files, digest: files.with(now)}, nil
 }
 
 // chooseDialer decides what opens the stream.
