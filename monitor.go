@@ -209,6 +209,9 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	if m.down {
 		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
 	}
+	if left := m.target.config.Timeouts.Silence - time.Since(m.missed); m.health.ConsecutiveFailures > 0 && left > 0 {
+		limit = min(limit, left) // but for those whose connection is to be cut by then
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if m.probe != nil {
