@@ -5,6 +5,9 @@ import "net"
 // HangupOf is hangupOf.
 var HangupOf = hangupOf
 
+// LimitUnacknowledged is limitUnacknowledged.
+var LimitUnacknowledged = limitUnacknowledged
+
 // MaskEcho is maskEcho, on a copy.
 func MaskEcho(reply string, secret Secret) string {
 	masked := []byte(reply)
