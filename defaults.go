@@ -25,13 +25,16 @@ func (c Config) withDefaults() Config {
 		conn.Addrs = []string{defaultHost}
 	}
 	for i, addr := range conn.Addrs {
-		conn.Addrs[i] = normalizeAddress(addr)
+		conn.Addrs[i] = normalizeAddress(addr, c.defaultPort())
 	}
 	if conn.Compat {
 		conn.Protocol = cmp.Or(conn.Protocol, 2)
 	}
 	conn.Protocol = cmp.Or(conn.Protocol, 3)
 
+	if c.asksSentinels() { // elsewhere its settings are an error
+		c.Sentinel.TLS = cmp.Or(c.Sentinel.TLS, SentinelTLSFollow)
+	}
 	if c.TLS.Enabled { // without TLS its settings are an error, so what is resolved must have none
 		c.TLS.MinVersion = cmp.Or(c.TLS.MinVersion, "1.2")
 	}
