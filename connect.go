@@ -133,7 +133,7 @@ func (c *Client) connect(ctx context.Context) error {
 // abandon lets go of a target that could not be reached and returns why: what
 // the last attempt met, and what ended them, if not that.
 func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
-	t.dialer.end()
+	t.end()
 	c.stopEmbedded()
 	if c.life.Err() != nil {
 		return c.alreadyBeyond()
@@ -206,10 +206,19 @@ func (c *Client) newTarget() (*target, error) {
 	if err := c.chooseDialer(d, cfg); err != nil {
 		return nil, err
 	}
+	t := &target{config: cfg, addr: c.addr, dialer: d}
+	if cfg.asksSentinels() {
+		s, more, err := c.newSentinels(cfg, d)
+		if err != nil {
+			return nil, err
+		}
+		t.addr, t.sentinels = "", s
+		warnings = append(warnings, more...)
+	}
 	d.life, d.end = context.WithCancel(c.life)
 	c.tellWarnings(warnings)
 	c.stageReport(StageConfig, time.Since(began), "the configuration is valid")
-	return &target{config: cfg, addr: c.addr, dialer: d}, nil
+	return t, nil
 }
 
 // chooseDialer decides what opens the stream.

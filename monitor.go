@@ -361,7 +361,7 @@ func (c *Client) wentDown(f failure) {
 		return
 	}
 	// What only an intervention can mend is not worth waiting for.
-	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.addr, Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
+	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.server(), Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
 }
 
 // cameBack ends an outage. The gate opens also for a client that drains: calls

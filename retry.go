@@ -215,7 +215,7 @@ func (c *Client) refused(name string) error {
 	if state == StateClosed {
 		class = ClassClosed
 	}
-	return &CommandError{Command: name, Addr: c.addr, Class: class, Applied: AppliedNo, State: state}
+	return &CommandError{Command: name, Addr: c.server(), Class: class, Applied: AppliedNo, State: state}
 }
 
 // unsent is the error of a call that never got past the gate.
@@ -276,7 +276,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	return &CommandError{
 		Command:  call.name,
 		Keys:     call.keys,
-		Addr:     c.addr,
+		Addr:     c.server(),
 		Class:    class,
 		Applied:  call.applied,
 		Attempts: call.attempts,
