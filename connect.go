@@ -257,6 +257,11 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	c.monitor.Store(m)
 	registerDriverLog(c)
 	c.background.Go(func() { m.run(c.life) })
+	if t.sentinels != nil {
+		w := newSentinelWatch(c)
+		c.watch.Store(w)
+		c.background.Go(func() { w.run(c.life) })
+	}
 	// Who hears that the client is ready may send a command at once.
 	c.gate.open()
 	c.machine.to(StateReady, "verified")

@@ -155,12 +155,13 @@ func (s *sentinels) ask(ctx context.Context) testimony {
 	answers := make(chan word, len(known))
 	waiting := 0
 	for i, one := range known {
-		words[i] = word{from: one, err: errNoWordYet}
-		if s.begin(one) {
+		begun, answered := s.begin(one)
+		words[i] = word{from: one, answered: answered, err: errNoWordYet}
+		if begun {
 			waiting++
 			s.asking.Go(func() {
 				w := s.question(one)
-				s.finish(one, w)
+				s.finish(one, &w)
 				answers <- w
 			})
 		}
@@ -183,19 +184,19 @@ func (s *sentinels) ask(ctx context.Context) testimony {
 	return testimony{master: s.master, words: words}
 }
 
-// begin reports whether a sentinel can be asked now.
-func (s *sentinels) begin(one *sentinel) bool {
+// begin reports whether a sentinel can be asked now, and when it last answered.
+func (s *sentinels) begin(one *sentinel) (begun bool, answered time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if one.busy || s.over {
-		return false
+		return false, one.answered
 	}
 	one.busy = true
-	return true
+	return true, one.answered
 }
 
 // finish notes how a question ended.
-func (s *sentinels) finish(one *sentinel, w word) {
+func (s *sentinels) finish(one *sentinel, w *word) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one.busy = false
@@ -203,6 +204,7 @@ func (s *sentinels) finish(one *sentinel, w word) {
 		one.answered = time.Now()
 		one.id = cmp.Or(w.id, one.id)
 	}
+	w.answered, w.id = one.answered, one.id
 }
 
 // question asks one sentinel all there is to know, in one round trip. Only the

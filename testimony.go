@@ -23,7 +23,8 @@ type word struct {
 	replicas []map[string]string
 	others   []map[string]string
 	took     time.Duration
-	err      error // no word, and why
+	answered time.Time // when it last gave one
+	err      error     // no word, and why
 }
 
 // errNoWordYet stands for a sentinel that was not waited for any longer.
@@ -108,6 +109,11 @@ func (t testimony) answering() (n int) {
 		}
 	}
 	return n
+}
+
+// failingOver reports whether a sentinel is amid a failover.
+func (t testimony) failingOver() bool {
+	return slices.ContainsFunc(t.words, func(w word) bool { return strings.Contains(w.flags, "failover_in_progress") })
 }
 
 // failure is the error of a question to which no sentinel named a master. Only
