@@ -223,7 +223,10 @@ func (s *sentinels) question(one *sentinel) word {
 		_ = pipe.Process(ctx, cmd) // it is queued; its own error is looked at below
 	}
 	began := time.Now()
-	_, _ = pipe.Exec(ctx)
+	_, err := pipe.Exec(ctx)
+	if addr.Err() == nil && addr.Val() == nil {
+		addr.SetErr(err) // of the handshake: the driver keeps it from the commands
+	}
 	w := word{from: one, took: time.Since(began)}
 	if w.addr, w.err = masterAddress(addr); w.err != nil {
 		w.err = s.explain(ctx, one.addr, w.err)

@@ -66,13 +66,14 @@ func newSentinelWatch(c *Client) *sentinelWatch {
 
 // run follows the master until ctx ends.
 func (w *sentinelWatch) run(ctx context.Context) {
+	w.attend(w.client.generation.Load().sentinels)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			w.client.writes.open()
-			w.client.generation.Load().sentinels.end()
+			w.client.generation.Load().sentinels.end() // that may be another set by now
 			w.set.end()
 			w.listeners.Wait()
 			return
