@@ -31,12 +31,16 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	c.holders.batches.Add(1)
 	defer c.holders.batches.Add(-1)
 
-	batch := &call{name: name, began: time.Now()}
+	batch := &call{name: name, cmds: body, began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
 	if cancel != nil {
 		defer cancel()
 	}
-	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
+	err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast)
+	if err == nil {
+		err = c.awaitWrites(ctx, body...)
+	}
+	if err != nil {
 		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
 	}

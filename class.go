@@ -38,6 +38,7 @@ const (
 	ClassClusterDown Class = "cluster-down"
 	ClassTryAgain    Class = "try-again"
 	ClassNoReplicas  Class = "no-replicas"
+	ClassNoMaster    Class = "no-master"
 	ClassMaxClients  Class = "max-clients"
 	ClassBusy        Class = "busy"
 	ClassOOM         Class = "oom"
@@ -96,6 +97,7 @@ var classes = []ClassInfo{
 	{Class: ClassClusterDown, Meaning: "the cluster does not serve this slot", Causes: "a failed shard or uncovered slots", Next: "CLUSTER INFO and CLUSTER SHARDS name the shard", Retried: true},
 	{Class: ClassTryAgain, Meaning: "the keys are being moved between shards", Causes: "a slot migration", Next: "wait; it passes by itself", Retried: true},
 	{Class: ClassNoReplicas, Meaning: "too few replicas are connected to take a write", Causes: "min-replicas-to-write with replicas that are down or behind", Next: "look at the replicas in INFO replication", Retried: true},
+	{Class: ClassNoMaster, Meaning: "the sentinels do not watch a master of this name", Causes: "a typing error in the name, addresses of data nodes or of another deployment's sentinels", Next: "SENTINEL MASTERS on a sentinel lists the names it knows; set sentinel.master to one of them", Fatal: true},
 	{Class: ClassMaxClients, Meaning: "the server accepts no more connections", Causes: "pools larger than maxclients together, a connection leak", Next: "compare pool.size times the number of processes with maxclients; CLIENT LIST shows who holds them", Retried: true},
 	{Class: ClassBusy, Meaning: "a script or function keeps the server busy", Causes: "a slow Lua script", Next: "SCRIPT KILL or FUNCTION KILL ends one that has not written yet"},
 	{Class: ClassOOM, Meaning: "the server is out of memory and refuses writes", Causes: "maxmemory reached with maxmemory-policy noeviction", Next: "raise maxmemory, choose an eviction policy or delete data"},
@@ -210,6 +212,10 @@ var refusals = []string{
 // diagnose says what an error of the driver proves. It looks at types first and
 // at texts only where the server or the driver offers nothing else.
 func diagnose(err error) failure {
+	var ours verdict
+	if errors.As(err, &ours) {
+		return failure{class: ours.verdict(), applied: AppliedNo, err: err}
+	}
 	var link *linkError
 	if errors.As(err, &link) {
 		f := failure{class: link.class(), applied: link.applied(), err: err}

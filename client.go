@@ -48,6 +48,9 @@ type Client struct {
 	opts   options
 
 	generation atomic.Pointer[generation]
+	watch      atomic.Pointer[sentinelWatch] // nil where no sentinels are asked
+	deployment atomic.Pointer[deployment]    // nil where there is one server, or nothing is known yet
+	writes     writeGate
 	monitor    atomic.Pointer[monitor]
 	machine    *machine
 	recorder   *recorder
@@ -86,6 +89,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 		recorder: newRecorder(),
 		shutdown: shutdown{done: make(chan struct{})},
 	}
+	c.subscriptions.gaps.told = c.recorder.record
 	for _, opt := range opts {
 		opt(&c.opts)
 	}

@@ -19,6 +19,7 @@ import "time"
 type Config struct {
 	Mode       Mode             // what kind of deployment the addresses lead to; default ModeAuto
 	Connection ConnectionConfig // where to connect and as whom
+	Sentinel   SentinelConfig   // of a Sentinel deployment: which master, and how to ask for it
 	TLS        TLSConfig        // how the link is encrypted and verified
 	Timeouts   TimeoutConfig    // how long each thing may take
 	Pool       PoolConfig       // how many connections, and for how long
@@ -32,7 +33,9 @@ type Config struct {
 type ConnectionConfig struct {
 	// Addrs are the servers' addresses: host:port, [IPv6]:port, a bare host
 	// (port 6379 is meant), or the absolute path of a unix socket. A standalone
-	// server has exactly one. Default: localhost:6379.
+	// server has exactly one. Default: localhost:6379. Of a Sentinel deployment
+	// they are the sentinels, whose port is 26379: one that answers is enough to
+	// find the master and the other sentinels.
 	Addrs []string
 
 	// Username is the ACL user. Empty means Redis's user "default".
@@ -142,10 +145,11 @@ type ReloadConfig struct {
 // Mode is the kind of deployment the addresses lead to.
 type Mode string
 
-// The modes. Sentinel and cluster have their place here and are not accepted yet.
+// The modes. Cluster has its place here and is not accepted yet.
 const (
-	ModeAuto       Mode = "auto"       // by the shape of the configuration; the default
+	ModeAuto       Mode = "auto"       // by the shape of the configuration: a master's name means sentinel; the default
 	ModeStandalone Mode = "standalone" // one server
+	ModeSentinel   Mode = "sentinel"   // the master that sentinels name
 	ModeEmbedded   Mode = "embedded"   // in this process, for development and tests; needs package embedded
 )
 

@@ -137,7 +137,7 @@ func (c *Client) try(ctx context.Context) error {
 		err = ErrClosed
 	}
 	if err != nil {
-		t.dialer.end()
+		t.end()
 	}
 	return err
 }
@@ -186,6 +186,11 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	registerDriverLog(c)
 	c.background.Go(func() { m.run(c.life) })
 	c.background.Go(func() { c.watchMaterial(c.life, t) })
+	if t.sentinels != nil {
+		w := newSentinelWatch(c)
+		c.watch.Store(w)
+		c.background.Go(func() { w.run(c.life) })
+	}
 	// Who hears that the client is ready may send a command at once.
 	c.gate.open()
 	c.machine.to(StateReady, "verified")

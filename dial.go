@@ -28,6 +28,13 @@ type dialer struct {
 	end     context.CancelFunc
 }
 
+// again is a dialer like d that lives within life and has no connections yet.
+func (d *dialer) again(life context.Context) *dialer {
+	next := &dialer{open: d.open, own: d.own, tls: d.tls, secret: d.secret, silence: d.silence, timeout: d.timeout}
+	next.life, next.end = context.WithCancel(life)
+	return next
+}
+
 // dial opens one connection to a server and reports each stage on the way.
 func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)

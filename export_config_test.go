@@ -39,12 +39,14 @@ func Exposure(mode fs.FileMode, own bool) (readable string, writable bool) {
 
 // The pieces of addresses.
 var (
-	NormalizeAddress = normalizeAddress
-	AddressNetwork   = addressNetwork
-	AddressHost      = addressHost
-	AddressFault     = addressFault
-	IsLoopback       = isLoopback
+	AddressNetwork = addressNetwork
+	AddressHost    = addressHost
+	AddressFault   = addressFault
+	IsLoopback     = isLoopback
 )
+
+// NormalizeAddress completes an address of a standalone server.
+func NormalizeAddress(addr string) string { return normalizeAddress(addr, defaultPort) }
 
 // Names and texts.
 var (

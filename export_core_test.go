@@ -15,7 +15,7 @@ import (
 
 // DriverOptions is what a configuration, its defaults filled in, becomes for the driver.
 func DriverOptions(c Config) *redis.Options {
-	return driverOptions(c, serverName(c), func(context.Context, string) (net.Conn, error) {
+	return driverOptions(c, c.Connection.Addrs[0], func(context.Context, string) (net.Conn, error) {
 		return nil, errors.New("these options dial nothing")
 	})
 }

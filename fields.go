@@ -79,11 +79,11 @@ const (
 // configFields has one row for every leaf of Config; a reflection test holds it to that.
 var configFields = []field{
 	{path: "mode", env: "MODE", at: func(c *Config) any { return &c.Mode },
-		choices: []string{string(ModeAuto), string(ModeStandalone), string(ModeEmbedded)},
+		choices: []string{string(ModeAuto), string(ModeStandalone), string(ModeSentinel), string(ModeEmbedded)},
 		doc:     "kind of deployment the addresses lead to; auto judges by the rest of the configuration"},
 
 	{path: "connection.addrs", env: "ADDRS", at: func(c *Config) any { return &c.Connection.Addrs },
-		doc: "servers: host:port, [IPv6]:port, host (port 6379 is meant), or the absolute path of a unix socket"},
+		doc: "servers, or the sentinels: host:port, [IPv6]:port, host (port 6379 is meant, of a sentinel 26379), or the absolute path of a unix socket"},
 	{path: "connection.username", env: "USERNAME", at: func(c *Config) any { return &c.Connection.Username },
 		unset: "Redis's user default",
 		doc:   "ACL user"},
@@ -105,6 +105,37 @@ var configFields = []field{
 		doc:     "version of the RESP protocol"},
 	{path: "connection.compat", env: "COMPAT", at: func(c *Config) any { return &c.Connection.Compat },
 		doc: "ask for nothing beyond what a minimal server or proxy understands"},
+
+	{path: "sentinel.master", env: "SENTINEL_MASTER", at: func(c *Config) any { return &c.Sentinel.Master },
+		unset: "none",
+		doc:   "name of the master that the sentinels watch; with it the addresses are those of the sentinels"},
+	{path: "sentinel.username", env: "SENTINEL_USERNAME", at: func(c *Config) any { return &c.Sentinel.Username },
+		unset: "Redis's user default",
+		doc:   "ACL user of the sentinels"},
+	{path: "sentinel.password", env: "SENTINEL_PASSWORD", at: func(c *Config) any { return &c.Sentinel.Password },
+		unset: "none",
+		doc:   "password of the sentinels; that of the data nodes is never sent to them"},
+	{path: "sentinel.password_file", env: "SENTINEL_PASSWORD_FILE", at: func(c *Config) any { return &c.Sentinel.PasswordFile },
+		unset: "none",
+		doc:   "file that holds the password of the sentinels"},
+	{path: "sentinel.tls", env: "SENTINEL_TLS", at: func(c *Config) any { return &c.Sentinel.TLS },
+		choices: []string{string(SentinelTLSFollow), string(SentinelTLSOn), string(SentinelTLSOff)},
+		unset:   "follow",
+		doc:     "link to the sentinels: as that to the data nodes, encrypted by the settings below, or in clear"},
+	{path: "sentinel.ca_file", env: "SENTINEL_TLS_CA_FILE", at: func(c *Config) any { return &c.Sentinel.CAFile },
+		unset: "the system's roots",
+		doc:   "PEM file of the authorities that sign the sentinels' certificates"},
+	{path: "sentinel.cert_file", env: "SENTINEL_TLS_CERT_FILE", at: func(c *Config) any { return &c.Sentinel.CertFile },
+		unset: "none",
+		doc:   "PEM file of this client's certificate for the sentinels; needs the key file"},
+	{path: "sentinel.key_file", env: "SENTINEL_TLS_KEY_FILE", at: func(c *Config) any { return &c.Sentinel.KeyFile },
+		unset: "none",
+		doc:   "PEM file of the private key for that certificate"},
+	{path: "sentinel.server_name", env: "SENTINEL_TLS_SERVER_NAME", at: func(c *Config) any { return &c.Sentinel.ServerName },
+		unset: "the address's host",
+		doc:   "name that the sentinels' certificates must carry"},
+	{path: "sentinel.write_gate", env: "SENTINEL_WRITE_GATE", at: func(c *Config) any { return &c.Sentinel.WriteGate },
+		doc: "hold writes while the sentinels fail the master over, so that a planned failover loses none"},
 
 	{path: "tls.enabled", env: "TLS", at: func(c *Config) any { return &c.TLS.Enabled },
 		doc: "encrypt and verify; in a URL the schemes rediss and valkeys say so"},
@@ -234,7 +265,7 @@ var configFields = []field{
 
 // envOnly are the variables that stand for no single field.
 var envOnly = []struct{ env, doc string }{
-	{"URL", "all of it in one URL: redis://user:password@host:6379/0?pool_size=50"},
+	{"URL", "all of it in one URL: redis://user:password@host:6379/0?pool_size=50, or redis+sentinel://user:password@host:26379,host:26379/master/0"},
 	{"HOST", "host of the one server; the port comes from REDIS_PORT, or stays what it was"},
 	{"PORT", "port of the one server; the host comes from REDIS_HOST, or stays what it was"},
 }

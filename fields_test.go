@@ -102,9 +102,12 @@ func TestFieldsReturnsCopies(t *testing.T) {
 
 // others holds for every field a text that is valid and not its default.
 var others = map[string]string{
-	"mode": "standalone", "connection.addrs": "cache.example:6380", "connection.username": "app",
+	"mode": "sentinel", "connection.addrs": "cache.example:6380", "connection.username": "app",
 	"connection.password": "s3cr3t", "connection.password_file": "/run/secrets/redis", "connection.db": "3",
 	"connection.client_name": "orders", "connection.protocol": "2", "connection.compat": "true",
+	"sentinel.master": "orders-master", "sentinel.username": "watcher", "sentinel.password": "s3nt1n3l", "sentinel.password_file": "/run/secrets/sentinel",
+	"sentinel.tls": "on", "sentinel.ca_file": "/etc/sentinel-ca.pem", "sentinel.cert_file": "/etc/sentinel.pem", "sentinel.key_file": "/etc/sentinel-key.pem",
+	"sentinel.server_name": "sentinel.internal", "sentinel.write_gate": "true",
 	"tls.enabled": "true", "tls.ca_file": "/etc/ca.pem", "tls.cert_file": "/etc/client.pem", "tls.key_file": "/etc/client key.pem",
 	"tls.ca": `-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----`, "tls.cert": "a certificate", "tls.key": "a key",
 	"tls.expiry_warning": "168h", "tls.server_name": "cache.internal", "tls.min_version": "1.3", "tls.insecure_skip_verify": "true",
@@ -118,7 +121,7 @@ var others = map[string]string{
 }
 
 // excluded are the fields that another one of others contradicts: their files.
-var excluded = []string{"connection.password", "tls.ca", "tls.cert", "tls.key"}
+var excluded = []string{"connection.password", "sentinel.password", "tls.ca", "tls.cert", "tls.key"}
 
 // everything is a valid configuration in which every field differs from its
 // default, but for those that their file excludes.

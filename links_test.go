@@ -17,16 +17,6 @@ func openSilent(t *testing.T) (*redisconn.Client, *redisconntest.Server) {
 	return openServer(t, func(c *redisconn.Config) { c.Timeouts.Silence = time.Second })
 }
 
-// eventsOf are the events of a kind that a client keeps.
-func eventsOf(client *redisconn.Client, kind redisconn.EventKind) (events []redisconn.Event) {
-	for _, e := range client.History() {
-		if e.Kind == kind {
-			events = append(events, e)
-		}
-	}
-	return events
-}
-
 // awaitBlocked waits until a client is blocked at the server.
 func awaitBlocked(t *testing.T, server *redisconntest.Server) {
 	t.Helper()

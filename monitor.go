@@ -33,6 +33,7 @@ type monitor struct {
 	wake   chan struct{} // asks for a sample now
 	latest atomic.Pointer[Health]
 	heir   atomic.Pointer[heir] // a target to watch instead, until the goroutine takes it over
+	denied atomic.Bool          // the server told a command that it is no master
 
 	waiting sync.Mutex    // guards next
 	next    chan struct{} // closed when the sample under way, or else the next one, is done
@@ -190,8 +191,8 @@ func (m *monitor) sample(ctx context.Context) {
 	began := time.Now()
 	latency, err := m.look(ctx)
 	switch {
-	case ctx.Err() != nil:
-		return // the client is closing; the probe proves nothing
+	case ctx.Err() != nil, m.heir.Load() != nil:
+		return // the client is closing, or leaves this server; the probe proves nothing
 	case err != nil && m.remedied(ctx, err, began):
 		m.takeOver()
 	case err != nil:
@@ -217,10 +218,11 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	if m.probe != nil {
 		latency, err := m.probe.ping(ctx)
 		if err == nil {
-			if time.Since(m.factsAt) > factsEvery {
+			suited := m.target.suits(m.target.addr, m.facts) == nil
+			if m.denied.Swap(false) || !suited || time.Since(m.factsAt) > factsEvery {
 				m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
 			}
-			return latency, nil
+			return latency, m.target.suits(m.target.addr, m.facts)
 		}
 		m.probe.close()
 		m.probe = nil
@@ -285,7 +287,11 @@ func (m *monitor) watchSilence(first bool) {
 // isDecisive reports whether one failure of this class is proof: nothing listens,
 // or the server itself says that it serves nobody, or not us.
 func isDecisive(class Class) bool {
-	return class == ClassRefused || class == ClassLoading || class == ClassMasterDown || class.Info().Fatal
+	switch class {
+	case ClassRefused, ClassLoading, ClassMasterDown, ClassReadOnly: // the last from a master behind sentinels alone
+		return true
+	}
+	return class.Info().Fatal
 }
 
 // succeeded counts a hit.
@@ -380,6 +386,9 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 		h.Server.Note = embeddedNote
 	}
 	h.Certificates = m.target.dialer.certificates()
+	if d := m.client.deployment.Load(); d != nil {
+		d.tell(&h, m.facts.Lags)
+	}
 	m.latest.Store(&h)
 }
 
@@ -394,10 +403,20 @@ func summarize(ring []time.Duration) Latency {
 // noticed passes a command's failure to the monitor when it may be the first
 // sign of an outage.
 func (c *Client) noticed(f failure) {
+	watch, m := c.watch.Load(), c.monitor.Load()
 	switch f.class {
 	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassMasterDown, ClassAuth, ClassTLS:
-		if m := c.monitor.Load(); m != nil {
+		if m != nil {
 			m.suspect()
+		}
+		if watch != nil {
+			watch.doubt()
+		}
+	case ClassReadOnly:
+		if watch != nil {
+			m.denied.Store(true)
+			m.suspect()
+			watch.hurry()
 		}
 	}
 }
@@ -414,7 +433,7 @@ func (c *Client) wentDown(f failure) {
 		return
 	}
 	// What only an intervention can mend is not worth waiting for.
-	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.addr, Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
+	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.server(), Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
 }
 
 // cameBack ends an outage. The gate opens also for a client that drains: calls

@@ -76,7 +76,7 @@ func (c *Client) renew(ctx context.Context, reason string, always bool) error {
 	defer context.AfterFunc(c.life, cancel)()
 	next, err := c.newTarget(ctx)
 	if err == nil && !always && next.digest == old.digest {
-		next.dialer.end()
+		next.end()
 		c.reloaded()
 		return nil
 	}
@@ -87,7 +87,7 @@ func (c *Client) renew(ctx context.Context, reason string, always bool) error {
 	}
 	if err != nil {
 		if next != nil {
-			next.dialer.end()
+			next.end()
 		}
 		if c.life.Err() != nil {
 			return c.alreadyBeyond()
@@ -96,7 +96,7 @@ func (c *Client) renew(ctx context.Context, reason string, always bool) error {
 	}
 	if !c.succeed(successor{target: next, probe: verified, facts: facts, reason: reason, began: began, grace: noHurry}) {
 		verified.close()
-		next.dialer.end()
+		next.end()
 		return c.alreadyBeyond()
 	}
 	c.renewals.fresh = time.Now().Add(reconnectPause)

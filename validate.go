@@ -97,11 +97,11 @@ type rule struct {
 }
 
 // configRules are the conditions that no bound expresses.
-var configRules = slices.Concat([]rule{
+var configRules = slices.Concat(sentinelRules, []rule{
 	{[]string{"connection.addrs"}, addressesFault},
 	{[]string{"connection.addrs", "mode"}, func(raw, full *Config) (string, string) {
-		return when(len(full.Connection.Addrs) > 1 && full.Mode != ModeEmbedded,
-			"one server has one address; sentinel and cluster are not supported yet", "keep one address")
+		return when(len(full.Connection.Addrs) > 1 && full.Mode != ModeEmbedded && !full.asksSentinels(),
+			"one server has one address; cluster is not supported yet", "keep one address, or name the master if these are sentinels: sentinel.master")
 	}},
 	{[]string{"connection.username"}, func(raw, full *Config) (string, string) {
 		return when(strings.ContainsFunc(raw.Connection.Username, isControlOrSpace),
@@ -153,7 +153,8 @@ var configRules = slices.Concat([]rule{
 	atMost("pool.lifetime_jitter", "pool.max_lifetime"),
 	atMost("retry.min_backoff", "retry.max_backoff"),
 },
-	rulesFor(plainPaths, "tls.ca_file", "tls.cert_file", "tls.key_file", "connection.password_file"),
+	rulesFor(plainPaths, "tls.ca_file", "tls.cert_file", "tls.key_file", "connection.password_file",
+		"sentinel.ca_file", "sentinel.cert_file", "sentinel.key_file", "sentinel.password_file"),
 	rulesFor(onlyWithTLS, "tls.ca_file", "tls.cert_file", "tls.key_file", "tls.ca", "tls.cert", "tls.key",
 		"tls.server_name", "tls.min_version", "tls.insecure_skip_verify", "tls.expiry_warning"),
 	rulesFor(notEmbedded, "connection.addrs", "connection.username", "connection.password", "connection.password_file", "tls.enabled"),
@@ -291,7 +292,7 @@ func choiceFault(f field, c *Config) (reason, fix string) {
 	if len(f.choices) == 0 || slices.Contains(f.choices, text) {
 		return "", ""
 	}
-	if f.path == "mode" && (text == "sentinel" || text == "cluster") {
+	if f.path == "mode" && text == "cluster" {
 		return "this mode is not supported yet", "use one of " + strings.Join(f.choices, ", ")
 	}
 	return "it is none of " + strings.Join(f.choices, ", "), cmp.Or(didYouMean(text, f.choices), "write one of them")

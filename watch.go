@@ -132,6 +132,9 @@ func (h sectionHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if cancel != nil {
 			defer cancel()
 		}
+		if err := c.awaitWrites(ctx, cmd); err != nil {
+			return c.unsent(ctx, one, err)
+		}
 		err := next(ctx, cmd)
 		if answers(cmd, err) {
 			return err
@@ -149,6 +152,9 @@ func (h sectionHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 		ctx, cancel := c.deadlines.bound(ctx, batch.began)
 		if cancel != nil {
 			defer cancel()
+		}
+		if err := c.awaitWrites(ctx, cmds...); err != nil {
+			return failAll(cmds, c.unsent(ctx, batch, err))
 		}
 		if !isTransaction(cmds) {
 			c.counts.commands.Add(int64(len(cmds)))
