@@ -29,7 +29,7 @@ type manifest struct {
 		}
 		Strategy struct {
 			RollingUpdate struct {
-				MaxUnavailable int `yaml:"maxUnavailable"`
+				MaxUnavailable *int `yaml:"maxUnavailable"`
 			} `yaml:"rollingUpdate"`
 		}
 	}
@@ -180,7 +180,7 @@ func TestTheDeploymentFitsTheService(t *testing.T) {
 	if ends >= grace || preStop+s.linger == 0 {
 		t.Errorf("the end takes up to %s of %s; before it %s", ends, grace, preStop+s.linger)
 	}
-	if deployment.Spec.Strategy.RollingUpdate.MaxUnavailable != 0 {
+	if most := deployment.Spec.Strategy.RollingUpdate.MaxUnavailable; most == nil || *most != 0 {
 		t.Error("an instance may leave before another is ready")
 	}
 
