@@ -149,7 +149,9 @@ func (w *watch) show(ctx context.Context, s *screen, size func() (int, int), key
 	for w.stdout.err == nil {
 		s.resize(size())
 		g := w.look()
-		g.hint = "  q quits"
+		if keys != nil {
+			g.hint = "  q quits"
+		}
 		s.show(g.frame(s.columns, s.rows))
 		select {
 		case key, more := <-keys:

@@ -33,11 +33,11 @@ const (
 	checkTimeout = 500 * time.Millisecond
 )
 
-func newBalancer(addrs ...string) *balancer {
+func newBalancer(instances []*instance) *balancer {
 	b := &balancer{}
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
-	for _, addr := range addrs {
-		base := url.URL{Scheme: "http", Host: addr}
+	for _, i := range instances {
+		base := url.URL{Scheme: "http", Host: i.addr}
 		proxy := &httputil.ReverseProxy{
 			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&base) },
 			Transport: transport,
@@ -63,8 +63,10 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "no backend is ready", http.StatusServiceUnavailable)
 }
 
-// watch probes every backend until ctx ends.
-func (b *balancer) watch(ctx context.Context, readyPath string) {
+// watch probes every backend from now on, until ctx ends or the function that it
+// returns is called.
+func (b *balancer) watch(ctx context.Context, readyPath string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	for _, one := range b.backends {
 		all.Go(func() {
@@ -80,7 +82,10 @@ func (b *balancer) watch(ctx context.Context, readyPath string) {
 			}
 		})
 	}
-	all.Wait()
+	return func() {
+		cancel()
+		all.Wait()
+	}
 }
 
 func (b *backend) check(ctx context.Context, path string) bool {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,23 +32,23 @@ func newCallers(url string, number int) *callers {
 	}}
 }
 
-// run returns after stop is closed and every caller has its last answer.
-func (c *callers) run(number int, stop <-chan struct{}) {
+// start lets so many call. The function stops them and returns when each has its
+// last answer.
+func (c *callers) start(number int) (stop func()) {
+	var stopped atomic.Bool
 	var all sync.WaitGroup
 	for range number {
 		all.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					c.call()
-				}
+			for !stopped.Load() {
+				c.call()
 			}
 		})
 	}
-	all.Wait()
-	c.client.CloseIdleConnections()
+	return func() {
+		stopped.Store(true)
+		all.Wait()
+		c.client.CloseIdleConnections()
+	}
 }
 
 func (c *callers) call() {

@@ -25,7 +25,10 @@ func startInstance(binary string, env []string, addr string, linger time.Duratio
 	i := &instance{addr: addr, cmd: exec.Command(binary)}
 	i.cmd.Env = append(env, "SERVICE_ADDR="+addr, "SERVICE_LINGER="+linger.String())
 	i.cmd.Stderr = &i.log
-	return i, i.cmd.Start()
+	if err := i.cmd.Start(); err != nil {
+		return nil, err
+	}
+	return i, nil
 }
 
 // endPatience is more than the service takes: linger, requests, drain.

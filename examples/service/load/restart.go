@@ -57,8 +57,7 @@ func (r restart) run(ctx context.Context) (_ *report, err error) {
 		return nil, err
 	}
 
-	var addrs []string
-	running := make([]*instance, instances)
+	running, err := r.startAll()
 	defer func() {
 		for _, i := range running {
 			if i != nil {
@@ -66,27 +65,11 @@ func (r restart) run(ctx context.Context) (_ *report, err error) {
 			}
 		}
 	}()
-	for n := range instances {
-		addr, err := freeAddr()
-		if err != nil {
-			return nil, err
-		}
-		if running[n], err = startInstance(r.binary, r.env, addr, r.linger); err != nil {
-			return nil, err
-		}
-		addrs = append(addrs, addr)
+	if err != nil {
+		return nil, err
 	}
-	b := newBalancer(addrs...)
-	watching, unwatch := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		b.watch(watching, readyPath)
-	}()
-	defer func() {
-		unwatch()
-		<-watched
-	}()
+	b := newBalancer(running)
+	defer b.watch(ctx, readyPath)()
 	for _, one := range b.backends {
 		if err := one.readyWithin(ctx, readyLimit); err != nil {
 			return nil, err
@@ -96,14 +79,9 @@ func (r restart) run(ctx context.Context) (_ *report, err error) {
 	front := httptest.NewServer(http.HandlerFunc(b.ServeHTTP))
 	defer front.Close()
 	callers := newCallers(front.URL+"/visits/"+visitedPage, r.callers)
-	stop, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		callers.run(r.callers, stop)
-	}()
+	stop := callers.start(r.callers)
 	receipts, err := r.roll(ctx, b, running)
-	close(stop)
-	<-ended
+	stop()
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +97,22 @@ func (r restart) run(ctx context.Context) (_ *report, err error) {
 		result.served = append(result.served, one.served.Load())
 	}
 	return result, nil
+}
+
+// startAll starts the instances. What it returns has to be ended, also with an error.
+func (r restart) startAll() (running []*instance, err error) {
+	for range instances {
+		addr, err := freeAddr()
+		if err != nil {
+			return running, err
+		}
+		i, err := startInstance(r.binary, r.env, addr, r.linger)
+		if err != nil {
+			return running, err
+		}
+		running = append(running, i)
+	}
+	return running, nil
 }
 
 // roll restarts one instance after the other. Each is ready before the next one leaves.

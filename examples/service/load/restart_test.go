@@ -71,7 +71,7 @@ func TestInstancesThatAreKilledDo(t *testing.T) {
 func TestEveryRequestFindsTheOneBackendThatIsReady(t *testing.T) {
 	well := httptest.NewServer(http.NotFoundHandler())
 	defer well.Close()
-	b := newBalancer("127.0.0.1:0", strings.TrimPrefix(well.URL, "http://"))
+	b := newBalancer([]*instance{{addr: "127.0.0.1:0"}, {addr: strings.TrimPrefix(well.URL, "http://")}})
 	b.backends[1].ready.Store(true)
 	var missed atomic.Int64
 	var all sync.WaitGroup
