@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -61,13 +62,18 @@ func (i *instance) receipt() string {
 	return "no receipt"
 }
 
-// freeAddr is a loopback address on which nobody listens now.
-func freeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freeAddr is a loopback address on which nobody listens now. Its port is below
+// those that the kernel gives to outgoing connections: while the instance that had
+// it restarts, one of the many there are could take it.
+func freeAddr() (addr string, err error) {
+	for range 100 {
+		addr = fmt.Sprintf("127.0.0.1:%d", 20000+rand.N(10000))
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", addr); err == nil {
+			return addr, listener.Close()
+		}
 	}
-	return listener.Addr().String(), listener.Close()
+	return "", err
 }
 
 // readyWithin waits until the balancer has the backend in its rotation.
