@@ -53,6 +53,7 @@ type Client struct {
 	deadlines  *deadlines
 	retries    retryPolicy
 	counts     counts
+	routes     routeCounts
 	holders    holders
 
 	subscriptions subscriptions
