@@ -38,6 +38,9 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
 	}
+	if binding := bindingIn(cmds); binding != nil {
+		return failAll(body, c.refuseBinding(name, binding))
+	}
 	return send(ctx, batch, body)
 }
 

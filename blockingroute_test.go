@@ -177,7 +177,10 @@ func TestACommandThatWaitsIsSentAgainOnlyWhenItWasNotApplied(t *testing.T) {
 // A stopped server accepts connections, and a BLPOP that may wait for ever had
 // its handshake wait for ever as well.
 func TestOpeningAConnectionToWaitOnHasATimeOfItsOwn(t *testing.T) {
-	client, server := openServer(t, func(c *redisconn.Config) { c.Timeouts.Dial = 100 * time.Millisecond; c.WhenDown = redisconn.WhenDownFailFast })
+	client, server := openServer(t, func(c *redisconn.Config) {
+		c.Timeouts.Dial = 100 * time.Millisecond
+		c.WhenDown = redisconn.WhenDownFailFast
+	})
 	server.Pause()
 	defer server.Resume()
 	within(t, 5*time.Second, "a BLPOP at a stopped server", func() {

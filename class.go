@@ -49,6 +49,7 @@ const (
 	ClassDraining    Class = "draining"
 	ClassClosed      Class = "closed"
 	ClassConflict    Class = "conflict"
+	ClassBinding     Class = "binding"
 	ClassReply       Class = "reply"
 	ClassUnknown     Class = "unknown"
 )
@@ -106,6 +107,7 @@ var classes = []ClassInfo{
 	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Drain", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
 	{Class: ClassClosed, Meaning: "the client is closed", Causes: "use after Drain or Close", Next: "make a new client: a closed one does not open again"},
 	{Class: ClassConflict, Meaning: "a watched key changed and the transaction did nothing", Causes: "two writers at one key", Next: "read and try again, as RunOptimistic does; where many write to one key, one command or a script needs no watching"},
+	{Class: ClassBinding, Meaning: "the command was not sent, because connections are shared", Causes: "SELECT, MULTI, SUBSCRIBE, CLIENT REPLY and others made by hand", Next: "use what the error names instead"},
 	{Class: ClassReply, Meaning: "the server answered the command with an error", Causes: "the command does not fit the key's type or its own syntax", Next: "read the server's text; it is unchanged"},
 	{Class: ClassUnknown, Meaning: "a failure that fits no other class", Causes: "an error of the program's own hook or dialer", Next: "read the wrapped error"},
 }

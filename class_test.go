@@ -66,6 +66,7 @@ var causes = []struct {
 	{context.DeadlineExceeded, redisconn.ClassTimeout, redisconn.AppliedNo},
 	{&redisconn.CommandError{Class: redisconn.ClassDown}, redisconn.ClassDown, ""},
 	{errors.New("a hook's own"), redisconn.ClassUnknown, redisconn.AppliedMaybe},
+	{&redisconn.CommandError{Class: redisconn.ClassBinding}, redisconn.ClassBinding, ""},
 	{redis.TxFailedErr, redisconn.ClassConflict, redisconn.AppliedNo},
 	{replied("WRONGTYPE Operation against a key holding the wrong kind of value"), redisconn.ClassReply, redisconn.AppliedNo},
 	{replied("NOAUTH Authentication required."), redisconn.ClassAuth, redisconn.AppliedNo},

@@ -167,6 +167,9 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 	if c.gate.outage.Load() != nil {
 		return c.processLate(ctx, cmd, now, send)
 	}
+	if binding := binds(cmd); binding != nil {
+		return c.refuseBinding(cmd.Name(), binding)
+	}
 	err := send(c, ctx, cmd)
 	if isAnswer(err) {
 		return err
@@ -178,6 +181,9 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 func (c *Client) processLate(ctx context.Context, cmd redis.Cmder, began time.Time, send way) error {
 	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
 		return c.unsent(ctx, callOf(cmd, began), err)
+	}
+	if binding := binds(cmd); binding != nil {
+		return c.refuseBinding(cmd.Name(), binding)
 	}
 	err := send(c, ctx, cmd)
 	if isAnswer(err) {
