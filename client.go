@@ -57,6 +57,7 @@ type Client struct {
 	deadlines  *deadlines
 	retries    retryPolicy
 	counts     counts
+	routes     routeCounts
 	holders    holders
 
 	renewals      renewals

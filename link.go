@@ -30,6 +30,7 @@ const (
 type linkError struct {
 	phase phase
 	err   error
+	paid  bool // the retry budget was charged for it, once for all commands of a flight
 }
 
 func (e *linkError) Error() string { return e.err.Error() }

@@ -45,6 +45,9 @@ type RouteStats struct {
 	BlockingMax   int `json:"blocking_max"`    // the most there may be
 }
 
+// routeCounts are the counters behind RouteStats.
+type routeCounts struct{ lane, batches, blocking atomic.Int64 }
+
 // CacheStats tells what the client-side cache is good for.
 type CacheStats struct {
 	Hits          int64 `json:"hits"`
@@ -76,8 +79,20 @@ func (c *Client) Stats() Stats {
 	}
 	if g := c.generation.Load(); g != nil {
 		s.Generation = g.number
+		s.Routes = c.routeStats(g)
 	}
 	return s
+}
+
+func (c *Client) routeStats(g *generation) RouteStats {
+	return RouteStats{
+		Lane:          c.routes.lane.Load(),
+		Batches:       c.routes.batches.Load(),
+		Blocking:      c.routes.blocking.Load(),
+		LaneQueued:    g.lane.gathered(),
+		BlockingInUse: len(g.blocking.places),
+		BlockingMax:   cap(g.blocking.places),
+	}
 }
 
 // PoolUse is who holds the connections of the pool.

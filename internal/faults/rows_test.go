@@ -36,7 +36,9 @@ var (
 		"every call back within Timeouts.Operation (3 s) + 100 ms")
 	rowBudgets = page.Row("stopped, silent, unreachable or pool taken; GET, INCR, pipeline, transaction, WATCH; deadline 250 ms, none, cancel-only: the worst call, above its budget",
 		"at most 100 ms")
-	rowStarved = page.Row("5 BLPOP hold a pool of 5: GET without a deadline",
+	rowStarved = page.Row("60 BLPOP wait for 1 s, pool of 20: SET",
+		"answered at once: what waits has connections of its own")
+	rowHeld = page.Row("5 WATCH sections hold a pool of 5: GET without a deadline",
 		"back within Timeouts.Operation + 100 ms; the error names who holds the pool")
 
 	rowRestartReads = page.Row("kill -9, 1 s down, restart, 50 callers of GET and SET",
