@@ -297,6 +297,7 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 // exec runs cmds through one of the driver's pipelines. Its error is nil when no
 // command has one; read is what assignReplies found.
 func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+	journeyOf(ctx).attempt(RouteDirect)
 	expectReplies(cmds)
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)

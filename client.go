@@ -89,6 +89,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	if err := c.opts.check(resolved); err != nil {
 		return nil, err
 	}
+	c.counts.byClass = newFailureCounts()
 	c.log = c.opts.logger
 	if c.log == nil {
 		c.log = slog.Default()

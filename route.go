@@ -11,5 +11,6 @@ import (
 // pipelining) and the blocking route (connections of their own for BLPOP and
 // its kin) will be chosen here, from the generation that holds their clients.
 func (c *Client) send(ctx context.Context, cmd redis.Cmder) error {
+	journeyOf(ctx).attempt(RouteDirect)
 	return c.generation.Load().direct.Process(ctx, cmd)
 }

@@ -22,6 +22,9 @@ type Stats struct {
 	Reloads       int64 // generations that took over from another
 	Failovers     int64 // of these, because another node became master
 
+	// FailuresByClass divides Failures. A class that did not occur is absent.
+	FailuresByClass map[Class]int64
+
 	// Gauges.
 	State      State
 	Generation int
@@ -56,6 +59,8 @@ type CacheStats struct {
 // counts are the counters behind Stats.
 type counts struct {
 	commands, retries, failures, maybeApplied, outages, probes atomic.Int64
+
+	byClass failureCounts // divides failures
 }
 
 // Stats returns a snapshot. It does no I/O.
@@ -71,6 +76,8 @@ func (c *Client) Stats() Stats {
 		State:         c.State(),
 		InFlight:      c.gate.inFlight(),
 		Pool:          c.poolUse(),
+
+		FailuresByClass: c.counts.byClass.snapshot(),
 	}
 	if g := c.generation.Load(); g != nil {
 		s.Generation = g.number
