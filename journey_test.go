@@ -98,9 +98,10 @@ func TestAJourneyAgreesWithTheErrorAboutAttempts(t *testing.T) {
 // process or not: with the switch on, looking in a context that is twenty values deep.
 func BenchmarkLookingForAJourney(b *testing.B) {
 	client, _ := openServer(b)
+	type key int
 	deep := context.Background()
 	for i := range 20 {
-		deep = context.WithValue(deep, i, i)
+		deep = context.WithValue(deep, key(i), i)
 	}
 	get := func(b *testing.B) {
 		b.ReportAllocs()

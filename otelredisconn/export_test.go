@@ -31,7 +31,10 @@ func Names(commands ...string) []string {
 }
 
 // BatchName is the name of a batch.
-func BatchName(cmds ...redis.Cmder) string { return newOperations(server{}).batchOf(cmds).op.name }
+func BatchName(cmds ...redis.Cmder) string {
+	op, _ := newOperations(server{}).ofBatch(cmds)
+	return op.name
+}
 
 // OperationLimit is how many names there may be.
 const OperationLimit = operationLimit

@@ -6,9 +6,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/redisconn/redisconn"
 )
@@ -22,10 +20,10 @@ type failure struct {
 
 // failureOf reports how a command failed; redis.Nil is an answer and no failure.
 func failureOf(err error) (failure, bool) {
-	f := failure{class: redisconn.ClassOf(err)}
-	if f.class == "" {
-		return f, false
+	if err == nil || errors.Is(err, redis.Nil) {
+		return failure{}, false // before anything that allocates: this is the way of most calls
 	}
+	f := failure{class: redisconn.ClassOf(err)}
 	var command *redisconn.CommandError
 	if errors.As(err, &command) {
 		f.applied = command.Applied
@@ -65,16 +63,6 @@ func (f failure) attributes() []attribute.KeyValue {
 		return []attribute.KeyValue{semconv.ErrorTypeKey.String(string(f.class))}
 	}
 	return []attribute.KeyValue{semconv.ErrorTypeKey.String(f.code), semconv.DBResponseStatusCode(f.code)}
-}
-
-// markSpan adds what is known of the failure. Its text may repeat arguments, so
-// what the class means stands for it.
-func (f failure) markSpan(span trace.Span) {
-	span.SetAttributes(append(f.attributes(), class.String(string(f.class)))...)
-	if f.applied != "" {
-		span.SetAttributes(applied.String(string(f.applied)))
-	}
-	span.SetStatus(codes.Error, f.class.Info().Meaning)
 }
 
 // replyCodes are the words that errors of Redis, Valkey, Sentinel and the common

@@ -9,11 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 	"go.opentelemetry.io/otel/trace"
-
-	"github.com/redisconn/redisconn"
 )
 
 // hook sees every call once, with its final error.
@@ -68,11 +65,16 @@ func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if h.stopped.Load() {
 			return next(ctx, cmd)
 		}
-		c := call{hook: h, op: h.operations.named("", cmd.Name())}
-		ctx = c.begin(ctx, cmd)
+		op := h.operations.named("", cmd.Name())
+		var s *span
+		if h.tracer != nil {
+			ctx, s = h.startSpan(ctx, op, cmd)
+		}
+		began := h.clock()
 		err := next(ctx, cmd)
 		f, failed := failureOf(err)
-		c.end(ctx, f, failed)
+		h.record(ctx, op, began, f, failed)
+		s.end(f, failed)
 		return err
 	}
 }
@@ -83,74 +85,36 @@ func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 		if h.stopped.Load() {
 			return next(ctx, cmds)
 		}
-		b := h.operations.batchOf(cmds)
-		c := call{hook: h, op: b.op}
-		ctx = c.begin(ctx, b.cmds...)
+		op, body := h.operations.ofBatch(cmds)
+		var s *span
+		if h.tracer != nil {
+			ctx, s = h.startBatchSpan(ctx, op, body)
+		}
+		began := h.clock()
 		err := next(ctx, cmds)
-		f, failed := failureOfBatch(b.cmds, err)
-		c.end(ctx, f, failed)
+		f, failed := failureOfBatch(body, err)
+		h.record(ctx, op, began, f, failed)
+		s.end(f, failed)
 		return err
 	}
 }
 
-// call is one call on its way.
-type call struct {
-	*hook
-	op      *operation
-	began   time.Time
-	span    trace.Span         // nil: there is none, or nobody records it
-	journey *redisconn.Journey // with a span
+// clock is the time, for those who will need it.
+func (h *hook) clock() (now time.Time) {
+	if h.durations != nil {
+		now = time.Now()
+	}
+	return now
 }
 
-// begin starts the span, if there are spans, and the clock.
-func (c *call) begin(ctx context.Context, cmds ...redis.Cmder) context.Context {
-	if c.tracer != nil {
-		ctx = c.beginSpan(ctx, cmds)
-	}
-	c.began = time.Now()
-	return ctx
-}
-
-func (c *call) beginSpan(ctx context.Context, cmds []redis.Cmder) context.Context {
-	start := c.op.start
-	if c.queryText {
-		start = append(slices.Clip(start), trace.WithAttributes(semconv.DBQueryText(queryText(cmds))))
-	}
-	ctx, span := c.tracer.Start(ctx, c.op.name, start...)
-	if !span.IsRecording() {
-		span.End()
-		return ctx
-	}
-	switch {
-	case len(cmds) != 1:
-		span.SetAttributes(semconv.DBOperationBatchSize(len(cmds)))
-	default:
-		if name := procedureOf(cmds[0]); name != "" {
-			span.SetAttributes(semconv.DBStoredProcedureName(name))
-		}
-	}
-	c.span = span
-	ctx, c.journey = redisconn.WithJourney(ctx)
-	return ctx
-}
-
-// end reports the call.
-func (c *call) end(ctx context.Context, f failure, failed bool) {
-	if c.durations != nil {
-		options := c.op.succeeded
-		if failed {
-			options = []metric.RecordOption{metric.WithAttributes(append(slices.Clip(c.op.attrs), f.attributes()...)...)}
-		}
-		c.durations.Record(ctx, time.Since(c.began).Seconds(), options...)
-	}
-	if c.span == nil {
+// record records the duration of a call. Its context carries the span, for exemplars.
+func (h *hook) record(ctx context.Context, op *operation, began time.Time, f failure, failed bool) {
+	if h.durations == nil {
 		return
 	}
-	if j := c.journey; j.Attempts > 0 {
-		c.span.SetAttributes(attempts.Int(j.Attempts), route.String(string(j.Route)))
-	}
+	with := op.succeeded
 	if failed {
-		f.markSpan(c.span)
+		with = []metric.RecordOption{metric.WithAttributes(append(slices.Clip(op.attrs), f.attributes()...)...)}
 	}
-	c.span.End()
+	h.durations.Record(ctx, time.Since(began).Seconds(), with...)
 }

@@ -105,7 +105,7 @@ func collect(t testing.TB, reader *metric.ManualReader) map[string]metricdata.Me
 func attributes(attrs []attribute.KeyValue) map[string]string {
 	texts := map[string]string{}
 	for _, kv := range attrs {
-		texts[string(kv.Key)] = kv.Value.Emit()
+		texts[string(kv.Key)] = kv.Value.String()
 	}
 	return texts
 }

@@ -94,33 +94,30 @@ func isCommandName(text string) bool {
 	return text != "" && len(text) <= 32 && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 }
 
-// batch is a pipeline or a transaction, without the frame that the driver puts
-// around the latter.
-type batch struct {
-	op   *operation
-	cmds []redis.Cmder
-}
-
-// batchOf recognises what the driver hands to a pipeline hook. A batch of one is
-// that one command.
-func (o *operations) batchOf(cmds []redis.Cmder) batch {
-	prefix, body := "pipeline", cmds
+// ofBatch recognises what the driver hands to a pipeline hook: a pipeline, or a
+// transaction in its frame, which body is without. A batch of one is that one command.
+func (o *operations) ofBatch(cmds []redis.Cmder) (op *operation, body []redis.Cmder) {
+	kind, body := "pipeline", cmds
 	if n := len(cmds); n >= 2 && cmds[0].Name() == "multi" && cmds[n-1].Name() == "exec" {
-		prefix, body = "multi", cmds[1:n-1]
+		kind, body = "multi", cmds[1:n-1]
 	}
 	if len(body) == 1 {
-		return batch{o.named("", body[0].Name()), body}
+		return o.named("", body[0].Name()), body
 	}
-	common := ""
-	for i, cmd := range body {
-		if name := cmd.Name(); i == 0 {
-			common = name
-		} else if name != common {
-			return batch{o.named("", prefix), body}
+	if name, same := commonName(body); same && isCommandName(name) {
+		return o.named(kind, name), body
+	}
+	return o.named("", kind), body
+}
+
+// commonName is the name that all of cmds have.
+func commonName(cmds []redis.Cmder) (name string, same bool) {
+	for i, cmd := range cmds {
+		if i == 0 {
+			name = cmd.Name()
+		} else if cmd.Name() != name {
+			return "", false
 		}
 	}
-	if !isCommandName(common) {
-		return batch{o.named("", prefix), body}
-	}
-	return batch{o.named(prefix, common), body}
+	return name, true
 }

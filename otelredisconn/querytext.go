@@ -13,7 +13,7 @@ const (
 
 // queryText is a call as redis-cli would take it, with every argument hidden.
 // Even a key may name a person, so keys are arguments as well.
-func queryText(cmds []redis.Cmder) string {
+func queryText(cmds ...redis.Cmder) string {
 	var parts []string
 	for _, cmd := range cmds[:min(len(cmds), commandsInText)] {
 		parts = append(parts, commandText(cmd))
