@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/prometheus/client_golang v1.25.0
 	github.com/redisconn/redisconn v0.0.0
+	go.yaml.in/yaml/v2 v2.4.4
 )
 
 require (
