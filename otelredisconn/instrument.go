@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/redisconn/redisconn"
 )
@@ -33,6 +34,9 @@ func Instrument(client *redisconn.Client, opts ...Option) (stop func() error, er
 	h := &hook{operations: newOperations(server), queryText: o.queryText, pool: metric.WithAttributes(semconv.DBClientConnectionPoolName(o.name))}
 	if !o.noSpans {
 		h.tracer = o.tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
+		if _, off := h.tracer.(noop.Tracer); off {
+			h.tracer = nil // it stays off: nothing has to be asked for each call
+		}
 	}
 	end := func() error { return nil }
 	if !o.noMetrics {
@@ -46,7 +50,9 @@ func Instrument(client *redisconn.Client, opts ...Option) (stop func() error, er
 		}
 		end = gauges.Unregister
 	}
-	client.AddHook(h)
+	if h.tracer != nil || h.durations != nil {
+		client.AddHook(h)
+	}
 	return func() error {
 		if h.stopped.Swap(true) {
 			return nil
