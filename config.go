@@ -25,6 +25,7 @@ type Config struct {
 	Retry      RetryConfig      // what may be sent again, when, and how often
 	WhenDown   WhenDown         // what a command does while Redis is down; default WhenDownWait
 	Health     HealthConfig     // how health is sampled and judged
+	Reload     ReloadConfig     // how files that change are noticed
 }
 
 // ConnectionConfig is where to connect and as whom.
@@ -67,9 +68,16 @@ type TLSConfig struct {
 	CAFile             string // PEM bundle that signs the server; default the system's roots
 	CertFile           string // PEM certificate of this client (mutual TLS); needs KeyFile
 	KeyFile            string // PEM private key of this client; needs CertFile
+	CA                 string // what CAFile would hold, for secrets that come in variables
+	Cert               string // what CertFile would hold; needs Key
+	Key                Secret // what KeyFile would hold; needs Cert
 	ServerName         string // name the server's certificate must carry; default the host of the address
 	MinVersion         string // "1.2" or "1.3"; default "1.2"
 	InsecureSkipVerify bool   // accept any certificate: anyone on the path can read and change everything
+
+	// ExpiryWarning is how long before a certificate ends, the server's or this
+	// client's, health begins to warn; default 14 days (336h).
+	ExpiryWarning time.Duration
 }
 
 // TimeoutConfig is how long each thing may take.
@@ -80,6 +88,12 @@ type TimeoutConfig struct {
 	Read      time.Duration // waiting for one reply; default Operation
 	Write     time.Duration // handing one command to the kernel; default Operation
 	Shutdown  time.Duration // how long Close lets commands in flight finish; default 10s
+
+	// Silence is how long a connection may stay silent, although an answer is due,
+	// while the server answers no probe either: then it is cut, also under a
+	// command that may block for ever. The kernel gives up a peer that is gone
+	// within as much (keepalive; on Linux also TCP_USER_TIMEOUT). Default 15s.
+	Silence time.Duration
 }
 
 // PoolConfig is how many connections there are, and for how long.
@@ -115,6 +129,14 @@ type HealthConfig struct {
 	WarnLatency  time.Duration // p99 of the samples above which health warns; default 50ms
 	FailAfter    int           // consecutive failures until Redis counts as down; default 3
 	RecoverAfter int           // consecutive successes until it counts as up again; default 2
+}
+
+// ReloadConfig is how files that the configuration names are watched: a password
+// or a certificate that changes is taken over without a restart, see
+// [Client.Reload].
+type ReloadConfig struct {
+	Interval time.Duration // between two looks at the files; default 1s
+	Off      bool          // do not look; Client.Reload still does
 }
 
 // Mode is the kind of deployment the addresses lead to.

@@ -34,6 +34,7 @@ func (c Config) withDefaults() Config {
 
 	if c.TLS.Enabled { // without TLS its settings are an error, so what is resolved must have none
 		c.TLS.MinVersion = cmp.Or(c.TLS.MinVersion, "1.2")
+		c.TLS.ExpiryWarning = cmp.Or(c.TLS.ExpiryWarning, 14*24*time.Hour)
 	}
 
 	t := &c.Timeouts
@@ -43,6 +44,7 @@ func (c Config) withDefaults() Config {
 	t.Read = cmp.Or(t.Read, t.Operation)
 	t.Write = cmp.Or(t.Write, t.Operation)
 	t.Shutdown = cmp.Or(t.Shutdown, 10*time.Second)
+	t.Silence = cmp.Or(t.Silence, 15*time.Second)
 
 	p := &c.Pool
 	p.Size = cmp.Or(p.Size, defaultPoolSize(runtime.GOMAXPROCS(0)))
@@ -63,6 +65,8 @@ func (c Config) withDefaults() Config {
 	h.WarnLatency = cmp.Or(h.WarnLatency, 50*time.Millisecond)
 	h.FailAfter = cmp.Or(h.FailAfter, 3)
 	h.RecoverAfter = cmp.Or(h.RecoverAfter, 2)
+
+	c.Reload.Interval = cmp.Or(c.Reload.Interval, time.Second)
 	return c
 }
 

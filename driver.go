@@ -8,22 +8,24 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
+// dialAddr opens a connection to one of Redis's servers.
+type dialAddr func(ctx context.Context, addr string) (net.Conn, error)
+
 // driverOptions is the one place where a Config becomes the driver's options.
 // They are built afresh for every driver client: the driver rewrites the struct
 // it is given, and a second pass through it means something else (-1 becomes 0,
 // 0 becomes a default). Every option is either set here or listed, with the
 // reason, in driver_test.go.
-func driverOptions(cfg Config, dial func(ctx context.Context) (net.Conn, error)) *redis.Options {
+func driverOptions(cfg Config, addr string, dial dialAddr) *redis.Options {
 	protocol := cfg.Connection.Protocol
 	if cfg.Connection.Compat {
 		protocol = 2
 	}
-	addr := serverName(cfg)
 	return &redis.Options{
 		Network:    addressNetwork(addr),
 		Addr:       addr,
 		ClientName: cfg.Connection.ClientName,
-		Dialer:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		Dialer:     func(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) },
 		Protocol:   protocol,
 		Username:   cfg.Connection.Username,
 		Password:   cfg.Connection.Password.Reveal(),

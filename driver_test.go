@@ -89,12 +89,17 @@ var ours = map[string]string{
 	"TLS.CAFile":              "dial.go puts TLS on the connection",
 	"TLS.CertFile":            "dial.go puts TLS on the connection",
 	"TLS.KeyFile":             "dial.go puts TLS on the connection",
+	"TLS.CA":                  "dial.go puts TLS on the connection",
+	"TLS.Cert":                "dial.go puts TLS on the connection",
+	"TLS.Key":                 "dial.go puts TLS on the connection",
+	"TLS.ExpiryWarning":       "monitor.go warns by it",
 	"TLS.ServerName":          "dial.go puts TLS on the connection",
 	"TLS.MinVersion":          "dial.go puts TLS on the connection",
 	"TLS.InsecureSkipVerify":  "dial.go puts TLS on the connection",
 	"Timeouts.Connect":        "connect.go bounds Connect by it",
 	"Timeouts.Operation":      "budget.go gives it to calls without a deadline",
 	"Timeouts.Shutdown":       "shutdown.go gives it to Close",
+	"Timeouts.Silence":        "links.go cuts by it, dial.go tells the kernel",
 	"Retry.Effect":            "retry.go decides by it",
 	"Retry.MinBackoff":        "retry.go pauses by it",
 	"Retry.MaxBackoff":        "retry.go pauses by it",
@@ -105,6 +110,8 @@ var ours = map[string]string{
 	"Health.WarnLatency":      "monitor.go judges by it",
 	"Health.FailAfter":        "monitor.go judges by it",
 	"Health.RecoverAfter":     "monitor.go judges by it",
+	"Reload.Interval":         "materialwatch.go looks by it",
+	"Reload.Off":              "materialwatch.go looks by it",
 }
 
 func TestEveryConfigFieldReachesTheDriverOrIsOurs(t *testing.T) {

@@ -117,6 +117,15 @@ var configFields = []field{
 	{path: "tls.key_file", env: "TLS_KEY_FILE", at: func(c *Config) any { return &c.TLS.KeyFile },
 		unset: "none",
 		doc:   "PEM file of this client's private key; needs the certificate file"},
+	{path: "tls.ca", env: "TLS_CA", at: func(c *Config) any { return &c.TLS.CA },
+		unset: "none",
+		doc:   "the authorities' certificates themselves, in place of ca_file; \\n stands for a line break"},
+	{path: "tls.cert", env: "TLS_CERT", at: func(c *Config) any { return &c.TLS.Cert },
+		unset: "none",
+		doc:   "this client's certificate itself, in place of cert_file"},
+	{path: "tls.key", env: "TLS_KEY", at: func(c *Config) any { return &c.TLS.Key },
+		unset: "none",
+		doc:   "this client's private key itself, in place of key_file"},
 	{path: "tls.server_name", env: "TLS_SERVER_NAME", at: func(c *Config) any { return &c.TLS.ServerName },
 		unset: "the address's host",
 		doc:   "name that the server's certificate must carry"},
@@ -126,6 +135,10 @@ var configFields = []field{
 		doc:     "oldest TLS version accepted"},
 	{path: "tls.insecure_skip_verify", env: "TLS_INSECURE_SKIP_VERIFY", at: func(c *Config) any { return &c.TLS.InsecureSkipVerify },
 		doc: "accept any certificate: anyone on the path can read and change everything"},
+	{path: "tls.expiry_warning", env: "TLS_EXPIRY_WARNING", at: func(c *Config) any { return &c.TLS.ExpiryWarning },
+		unset: "336h",
+		zero:  "to hardly be warned write 1h",
+		doc:   "how long before a certificate ends health begins to warn"},
 
 	{path: "timeouts.connect", env: "CONNECT_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Connect },
 		zero: notForever,
@@ -147,6 +160,9 @@ var configFields = []field{
 	{path: "timeouts.shutdown", env: "SHUTDOWN_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Shutdown },
 		zero: notForever,
 		doc:  "how long Close lets commands in flight finish"},
+	{path: "timeouts.silence", env: "SILENCE_TIMEOUT", at: func(c *Config) any { return &c.Timeouts.Silence },
+		zero: notForever,
+		doc:  "how long a connection may stay silent when an answer is due and the server answers no probe either"},
 
 	{path: "pool.size", env: "POOL_SIZE", at: func(c *Config) any { return &c.Pool.Size },
 		unset: "10 per CPU, at least 20",
@@ -208,6 +224,12 @@ var configFields = []field{
 	{path: "health.recover_after", env: "HEALTH_RECOVER_AFTER", at: func(c *Config) any { return &c.Health.RecoverAfter },
 		zero: onceIsLeast,
 		doc:  "consecutive successes until it counts as up again"},
+
+	{path: "reload.interval", env: "RELOAD_INTERVAL", at: func(c *Config) any { return &c.Reload.Interval },
+		zero: "to look at no files set reload.off",
+		doc:  "time between two looks at the password's and the certificates' files"},
+	{path: "reload.off", env: "RELOAD_OFF", at: func(c *Config) any { return &c.Reload.Off },
+		doc: "do not look whether files have changed"},
 }
 
 // envOnly are the variables that stand for no single field.

@@ -24,8 +24,8 @@ func (e *mismatchError) Error() string {
 
 // speaksPlain asks the peer a PING without TLS. Redis answers it with PONG, or
 // with an error when it wants a password first; either proves the protocol.
-func (d *dialer) speaksPlain(ctx context.Context) bool {
-	conn, err := d.open(ctx, d.network, d.addr)
+func (d *dialer) speaksPlain(ctx context.Context, addr string) bool {
+	conn, err := d.open(ctx, addressNetwork(addr), addr)
 	if err != nil {
 		return false
 	}
@@ -42,8 +42,8 @@ func (d *dialer) speaksPlain(ctx context.Context) bool {
 // speaksTLS asks the peer for a TLS handshake. Whom the certificate names does
 // not matter: nothing is sent over it. That a server asks for a client's
 // certificate proves TLS as well.
-func (d *dialer) speaksTLS(ctx context.Context) bool {
-	conn, err := d.open(ctx, d.network, d.addr)
+func (d *dialer) speaksTLS(ctx context.Context, addr string) bool {
+	conn, err := d.open(ctx, addressNetwork(addr), addr)
 	if err != nil {
 		return false
 	}

@@ -14,7 +14,7 @@ func TestThePageOfObservabilityHasEveryLogLineAndEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?:log|logger)\.(?:Log|Debug|Info|Warn|Error|WarnContext)\([^"\n]*"(redis[^"]*?)[: ]*"`)
+	line := regexp.MustCompile(`(?:log|logger)\.(?:Log|Debug|Info|Warn|Error|WarnContext)\([^"\n]*"([a-z][^"]*?)[: ]*"`)
 	event := regexp.MustCompile(`\bEvent\w+\s+EventKind = "([^"]+)"`)
 	lines, events := 0, 0
 	for _, file := range files {

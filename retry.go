@@ -27,6 +27,7 @@ type call struct {
 	name     string
 	keys     int
 	began    time.Time
+	tried    time.Time // when the last attempt began, if it was not the first
 	attempts int
 	applied  Applied // the worst that any attempt left open
 	met      failure // of the last attempt that had its time
@@ -37,6 +38,14 @@ func (c *call) settle(f failure) {
 	if c.applied != AppliedMaybe {
 		c.applied = f.applied
 	}
+}
+
+// lastTried is when the last attempt began.
+func (c *call) lastTried() time.Time {
+	if c.tried.IsZero() {
+		return c.began
+	}
+	return c.tried
 }
 
 // telling is the failure to tell of. An attempt that the end of the call's time
@@ -67,7 +76,7 @@ func (p retryPolicy) allows(f failure, effect Effect) bool {
 	case ClassLost, ClassTimeout:
 		return f.applied == AppliedNo || effectRank[effect] <= p.strongest
 	default:
-		return f.applied == AppliedNo && f.class.Info().Retried
+		return f.applied == AppliedNo && (f.mended || f.class.Info().Retried)
 	}
 }
 
@@ -191,6 +200,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		f := diagnose(err)
 		call.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, call.lastTried())
 		f = call.telling(ctx, f)
 		if c.gate.gaveUp() || isOver(ctx) || !c.retries.allows(f, effect) {
 			return c.failed(ctx, call, f)
@@ -198,6 +208,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		if stop := c.pause(ctx, call, f); stop != nil {
 			return c.stopped(ctx, call, f, stop)
 		}
+		call.tried = time.Now()
 		if err = c.send(ctx, cmd); isAnswer(err) {
 			return err
 		}

@@ -12,5 +12,7 @@ import (
 // its kin) will be chosen here, from the generation that holds their clients.
 func (c *Client) send(ctx context.Context, cmd redis.Cmder) error {
 	journeyOf(ctx).attempt(RouteDirect)
-	return c.generation.Load().direct.Process(ctx, cmd)
+	g := c.current()
+	defer g.users.leave()
+	return g.direct.Process(ctx, cmd)
 }

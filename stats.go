@@ -58,7 +58,7 @@ type CacheStats struct {
 
 // counts are the counters behind Stats.
 type counts struct {
-	commands, retries, failures, maybeApplied, outages, probes atomic.Int64
+	commands, retries, failures, maybeApplied, outages, probes, reloads atomic.Int64
 
 	byClass failureCounts // divides failures
 }
@@ -73,8 +73,9 @@ func (c *Client) Stats() Stats {
 		Outages:       c.counts.outages.Load(),
 		Probes:        c.counts.probes.Load(),
 		EventsDropped: c.recorder.lost(),
+		Reloads:       c.counts.reloads.Load(),
 		State:         c.State(),
-		InFlight:      c.gate.inFlight(),
+		InFlight:      c.gate.inside(),
 		Pool:          c.poolUse(),
 
 		FailuresByClass: c.counts.byClass.snapshot(),

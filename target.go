@@ -12,8 +12,59 @@ import (
 // target is a server with everything that is needed to reach it: the
 // configuration, resolved, and the dialer with its certificates.
 type target struct {
-	config Config // every default filled in, the password read
+	config Config // every default filled in, the credentials read
+	addr   string // the server that commands go to
 	dialer *dialer
+	files  digest // of the files that were read
+	digest digest // of all material that was read
+}
+
+// newTarget reads what the configuration names: the credentials and the
+// certificates. What is unwise but possible becomes a warning.
+func (c *Client) newTarget(ctx context.Context) (*target, error) {
+	began := time.Now()
+	report := stageReporter(c.stageReport)
+	cfg := c.config.Clone()
+	warnings := cfg.Lint()
+	files := digestFiles(cfg.namedFiles())
+	now, more, err := c.readCredentials(ctx)
+	if err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	c.renewals.expire(now.Expires)
+	cfg.Connection.Username, cfg.Connection.Password = now.Username, now.Password
+	warnings = append(warnings, more...)
+	tls, more, err := cfg.TLS.load()
+	if err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	warnings = append(warnings, more...)
+	d := &dialer{tls: tls, secret: now.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence}
+	if err := c.chooseDialer(d, cfg); err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	d.life, d.end = context.WithCancel(c.life)
+	c.tellWarnings(warnings)
+	report.passed(StageConfig, began, "the configuration is valid")
+	return &target{config: cfg, addr: c.addr, dialer: d, files: files, digest: files.with(now)}, nil
+}
+
+// chooseDialer decides what opens the stream.
+func (c *Client) chooseDialer(d *dialer, cfg Config) error {
+	switch {
+	case cfg.Mode == ModeEmbedded:
+		if err := c.startEmbedded(); err != nil {
+			return err
+		}
+		d.own = true
+		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
+	case c.opts.dial != nil:
+		d.own = true
+		d.open = c.opts.dial
+	default:
+		d.open = (&net.Dialer{KeepAliveConfig: keepAliveFor(d.silence)}).DialContext
+	}
+	return nil
 }
 
 // probe is a driver client with exactly one connection, which was verified when
@@ -27,7 +78,7 @@ type probe struct {
 // verify opens a connection of its own and proves, stage by stage, that
 // commands will work on it.
 func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
-	conn, err := t.dialer.dial(ctx, report)
+	conn, err := t.dialer.dial(ctx, t.addr, report)
 	if err != nil {
 		return nil, serverFacts{}, err
 	}
@@ -54,7 +105,7 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 func (t *target) newProbe(conn net.Conn) *probe {
 	taken := make(chan net.Conn, 1)
 	taken <- conn
-	options := driverOptions(t.config, func(context.Context) (net.Conn, error) {
+	options := driverOptions(t.config, t.addr, func(context.Context, string) (net.Conn, error) {
 		select {
 		case conn := <-taken:
 			return conn, nil
@@ -99,7 +150,7 @@ func (t *target) prove(ctx context.Context, p *probe, report stageReporter) (ser
 // explainSilence looks behind a plaintext handshake that got no sensible
 // answer: a port that speaks TLS hangs up on plaintext without a word.
 func (t *target) explainSilence(ctx context.Context, err error) error {
-	if t.dialer.tls != nil || !t.dialer.speaksTLS(ctx) {
+	if t.dialer.tls != nil || !t.dialer.speaksTLS(ctx, t.addr) {
 		return err
 	}
 	return &linkError{phase: phaseHandshake, err: &mismatchError{
