@@ -90,12 +90,7 @@ func TestConnectAsksAProviderThatFailsAgain(t *testing.T) {
 	if err := client.Connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var attempts []redisconn.Event
-	for _, e := range client.History() {
-		if e.Kind == redisconn.EventAttempt {
-			attempts = append(attempts, e)
-		}
-	}
+	attempts := eventsOf(client, redisconn.EventAttempt)
 	if len(attempts) == 0 || attempts[0].Class != redisconn.ClassCredentials || attempts[0].Stage != redisconn.StageConfig {
 		t.Errorf("attempts %+v", attempts)
 	}
@@ -154,7 +149,9 @@ func TestAStreamOfCredentialsReplacesEveryConnection(t *testing.T) {
 	client := openClient(t, configFor(server.Addr()), redisconn.WithStreamingCredentials(provider))
 	server.AddPassword("app", "token-2")
 	underLoad(t, client, func() {
-		provider.listener.OnNext(auth.NewBasicCredentials("app", "token-2"))
+		for range 100 { // more often than anybody can reload
+			provider.listener.OnNext(auth.NewBasicCredentials("app", "token-2"))
+		}
 		eventually(t, "the second generation", func() bool { return client.Stats().Generation == 2 })
 	})
 	provider.listener.OnError(errors.New("the identity service is down"))

@@ -45,8 +45,11 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	if err != nil {
 		return nil, report.failed(stageOfDial(err), &linkError{phase: phaseDial, err: err})
 	}
-	limitUnacknowledged(conn, d.silence)
-	report.passed(StageDial, began, d.kind(addr)+" to "+addr)
+	if err := limitUnacknowledged(conn, d.silence); err != nil {
+		closeQuietly(conn)
+		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
+	}
+	report.passed(StageDial, began, d.opened(addr))
 	if d.tls == nil {
 		return d.link(addr, conn, conn), nil
 	}
@@ -104,12 +107,16 @@ func (d *dialer) link(addr string, conn, raw net.Conn) net.Conn {
 	return asConn(l)
 }
 
-// kind says what was opened. What the program opens by itself only it knows.
-func (d *dialer) kind(addr string) string {
+// opened says what was opened. What the program opens by itself only it knows.
+func (d *dialer) opened(addr string) string {
 	if d.own {
-		return "connection"
+		return "connection to " + addr
 	}
-	return addressNetwork(addr) + " connection"
+	network, without := addressNetwork(addr), ""
+	if network == "tcp" && !hasUserTimeout {
+		without = ", without TCP_USER_TIMEOUT, which this system does not have"
+	}
+	return network + " connection to " + addr + without
 }
 
 // handshake puts TLS on conn. A peer that speaks plaintext leaves a TLS

@@ -3,6 +3,7 @@ package redisconn
 import (
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -72,11 +73,9 @@ func (e *silenceError) Error() string {
 	return fmt.Sprintf("nothing was heard for %s, on this connection or by a probe: closed", e.silence.Round(time.Millisecond))
 }
 
-// Timeout makes it the timeout that it is.
-func (e *silenceError) Timeout() bool   { return true }
-func (e *silenceError) Temporary() bool { return true }
-
-var _ net.Error = (*silenceError)(nil)
+// Timeout and Unwrap make it the timeout that it is.
+func (e *silenceError) Timeout() bool { return true }
+func (e *silenceError) Unwrap() error { return os.ErrDeadlineExceeded }
 
 // keepAliveFor lets the kernel find a peer that is gone without a word, a host or
 // a network between that forgot the connection, within silence: it waits half of

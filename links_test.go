@@ -17,6 +17,16 @@ func openSilent(t *testing.T) (*redisconn.Client, *redisconntest.Server) {
 	return openServer(t, func(c *redisconn.Config) { c.Timeouts.Silence = time.Second })
 }
 
+// eventsOf are the events of a kind that a client keeps.
+func eventsOf(client *redisconn.Client, kind redisconn.EventKind) (events []redisconn.Event) {
+	for _, e := range client.History() {
+		if e.Kind == kind {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
 // awaitBlocked waits until a client is blocked at the server.
 func awaitBlocked(t *testing.T, server *redisconntest.Server) {
 	t.Helper()
@@ -43,11 +53,10 @@ func TestACommandThatBlocksForEverIsToldWhenTheServerFallsSilent(t *testing.T) {
 		t.Fatal("held")
 	}
 	var silent []redisconn.Event
-	for _, e := range client.History() {
-		if e.Kind == redisconn.EventLinkSilent {
-			silent = append(silent, e)
-		}
-	}
+	eventually(t, "an event", func() bool {
+		silent = eventsOf(client, redisconn.EventLinkSilent)
+		return len(silent) > 0
+	})
 	if len(silent) != 1 || silent[0].Took < time.Second || silent[0].Node == "" {
 		t.Errorf("events %+v", silent)
 	}
@@ -61,14 +70,7 @@ func TestAReadThatBlocksForEverGoesOnWhenTheServerIsBack(t *testing.T) {
 	}()
 	awaitBlocked(t, server)
 	server.Pause()
-	eventually(t, "the link is cut", func() bool {
-		for _, e := range client.History() {
-			if e.Kind == redisconn.EventLinkSilent {
-				return true
-			}
-		}
-		return false
-	})
+	eventually(t, "the link is cut", func() bool { return len(eventsOf(client, redisconn.EventLinkSilent)) > 0 })
 	server.Resume()
 	eventually(t, "an entry is read", func() bool {
 		if err := server.Client().XAdd(t.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"a", "b"}}).Err(); err != nil {

@@ -149,14 +149,8 @@ func TestABadPasswordLeavesTheConnectionsThatThereAre(t *testing.T) {
 	if h.Class != redisconn.ClassAuth || !strings.Contains(h.Reason, "not in use") || h.State != redisconn.StateReady || h.Generation != 1 {
 		t.Errorf("health %+v", h)
 	}
-	failures := 0
-	for _, e := range client.History() {
-		if e.Kind == redisconn.EventReloadFailed {
-			failures++
-		}
-	}
-	if failures != 1 {
-		t.Errorf("told of %d failed reloads, want 1: it is the same one", failures)
+	if failures := eventsOf(client, redisconn.EventReloadFailed); len(failures) != 1 {
+		t.Errorf("told of %d failed reloads, want 1: it is the same one", len(failures))
 	}
 	var failed *redisconn.ConnectError
 	if err := client.Reload(t.Context()); !errors.As(err, &failed) || failed.Class != redisconn.ClassAuth {
@@ -182,6 +176,19 @@ func TestAFileThatIsGoneLeavesTheConnectionsThatThereAre(t *testing.T) {
 	if got := client.Stats().Generation; got != 1 {
 		t.Errorf("generation %d: the password is the one it was", got)
 	}
+}
+
+func TestAnOutageForARevokedPasswordEndsWithTheNextOne(t *testing.T) {
+	client, server, file := openWithFile(t, func(c *redisconn.Config) { c.Reload.Off = true })
+	server.AddPassword("default", "second")
+	server.RemovePassword("default", "first")
+	server.Disconnect("default")
+	eventually(t, "an outage", func() bool { return client.State() == redisconn.StateDown })
+	redisconntest.ReplaceFile(t, file, []byte("second"))
+	if err := client.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "its end", func() bool { return client.State() == redisconn.StateReady })
 }
 
 // tlsFrom points a configuration to the files of a volume.
@@ -397,9 +404,17 @@ func TestWhoSharesAReloadLeavesWithItsOwnContext(t *testing.T) {
 	cancel()
 	eventually(t, "a caller that shares", func() bool {
 		err := client.ForceReconnect(ctx)
-		return err != nil && strings.Contains(err.Error(), "another caller")
+		return errors.Is(err, context.Canceled) && strings.Contains(err.Error(), "another caller")
 	})
 	if err := <-begun; redisconn.ClassOf(err) != redisconn.ClassTimeout {
 		t.Errorf("the one who does it: %v", err)
+	}
+}
+
+func TestCertificatesAreListedByNode(t *testing.T) {
+	leaf := lasting(t, "cache").parsed
+	all := redisconn.CertificatesOf(leaf, "c:1", "a:1", "b:1", "a:1")
+	if len(all) != 3 || all[0].Node != "a:1" || all[1].Node != "b:1" || all[2].Node != "c:1" || all[0].Subject != "cache" {
+		t.Errorf("%+v", all)
 	}
 }

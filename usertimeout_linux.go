@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"errors"
 	"net"
 	"syscall"
 	"time"
@@ -9,22 +10,25 @@ import (
 // tcpUserTimeout is TCP_USER_TIMEOUT of linux/tcp.h, which package syscall does not name.
 const tcpUserTimeout = 0x12
 
+// hasUserTimeout says that this system can give up unacknowledged data by time.
+const hasUserTimeout = true
+
 // limitUnacknowledged makes the kernel give up a connection on which sent data
 // stays unacknowledged for so long, instead of sending it again for a quarter of
 // an hour (tcp(7), TCP_USER_TIMEOUT). What is no TCP connection of the system's
-// has no such limit. It reports whether there is one now.
-func limitUnacknowledged(conn net.Conn, limit time.Duration) bool {
+// has no such limit.
+func limitUnacknowledged(conn net.Conn, limit time.Duration) error {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return false
+		return nil
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return false
+		return err
 	}
-	var set error
+	var refused error
 	err = raw.Control(func(fd uintptr) {
-		set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(limit.Milliseconds()))
+		refused = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(limit.Milliseconds()))
 	})
-	return err == nil && set == nil
+	return errors.Join(err, refused)
 }
