@@ -2,7 +2,6 @@ package otelredisconn_test
 
 import (
 	"encoding/json"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,17 +21,13 @@ func TestTheDashboardUsesTheNamesOfTheConventions(t *testing.T) {
 	m := b.collect()[instrument]
 	durations(t, m) // it is a histogram
 
-	content, err := os.ReadFile("../dashboards/redisconn.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var dashboard struct {
 		Panels []struct {
 			Title   string
 			Targets []struct{ Expr string }
 		}
 	}
-	if err := json.Unmarshal(content, &dashboard); err != nil {
+	if err := json.Unmarshal(readFile(t, "../dashboards/redisconn.json"), &dashboard); err != nil {
 		t.Fatal(err)
 	}
 	name := regexp.MustCompile(`\bdb_client_\w+`)

@@ -13,8 +13,8 @@
 // db.client.operation.duration is a histogram of calls, each with all its
 // attempts and the wait for a connection; a pipeline or transaction is one
 // record. db.client.connection.* tell of the pool. What the conventions have no
-// name for begins with redisconn.: state, outages, failures by class, routes,
-// nodes. Nothing of that costs a command anything but the histogram.
+// name for begins with redisconn.client.: state, outages, failures by class,
+// routes, nodes. Nothing of that costs a command anything but the histogram.
 //
 // # Spans
 //

@@ -167,12 +167,12 @@ func TestMetricsOfAClientAgreeWithItsStats(t *testing.T) {
 	got := b.collect()
 	const pool = "db.client.connection.pool.name=cache"
 	for name, want := range map[string]map[string]float64{
-		"redisconn.commands":                    {pool: 2},
-		"redisconn.retries":                     {pool: 2},
-		"redisconn.maybe_applied":               {pool: 1},
-		"redisconn.up":                          {pool: 1},
-		"redisconn.failures":                    {pool + ",redisconn.class=connection-lost": 1, pool + ",redisconn.class=timeout": 0},
-		"redisconn.state":                       {pool + ",redisconn.state=ready": 1, pool + ",redisconn.state=down": 0},
+		"redisconn.client.commands":                    {pool: 2},
+		"redisconn.client.retries":                     {pool: 2},
+		"redisconn.client.maybe_applied":               {pool: 1},
+		"redisconn.client.up":                          {pool: 1},
+		"redisconn.client.failures":                    {pool + ",redisconn.class=connection-lost": 1, pool + ",redisconn.class=timeout": 0},
+		"redisconn.client.state":                       {pool + ",redisconn.state=ready": 1, pool + ",redisconn.state=down": 0},
 		"db.client.connection.max":              {pool: 7},
 		"db.client.connection.idle.max":         {pool: 7},
 		"db.client.connection.idle.min":         {pool: 0},
@@ -247,7 +247,7 @@ func TestStopEndsMetricsAndSpansAndNotTheClient(t *testing.T) {
 		t.Errorf("%d spans after the end", n)
 	}
 	got := b.collect()
-	if _, there := got["redisconn.up"]; there {
+	if _, there := got["redisconn.client.up"]; there {
 		t.Error("gauges are read after the end")
 	}
 	if counts := durations(t, got["db.client.operation.duration"]); counts["PING "] != 1 {
@@ -329,14 +329,14 @@ func TestAClientThatHasAllThereIsFillsEveryInstrument(t *testing.T) {
 		value float64
 	}{
 		"db.client.connection.timeouts":  {pool, 3},
-		"redisconn.up":                   {pool, 1},
-		"redisconn.ping.p99":             {pool, 0.003},
-		"redisconn.cache.entries":        {pool, 10},
-		"redisconn.node.up":              {pool + ",redisconn.node.address=10.0.0.1:6379,redisconn.node.role=master", 1}, // without what is no UTF-8
-		"redisconn.node.replication_lag": {pool + ",redisconn.node.address=10.0.0.2:6379", 1024},
-		"redisconn.sentinels.needed":     {pool, 2},
-		"redisconn.slots.covered":        {pool, 16000},
-		"redisconn.certificate.expiry":   {pool + ",redisconn.certificate.of=client,redisconn.node.address=", 1_700_000_000}, // the one that ends first
+		"redisconn.client.up":                   {pool, 1},
+		"redisconn.client.ping.p99":             {pool, 0.003},
+		"redisconn.client.cache.entries":        {pool, 10},
+		"redisconn.client.node.up":              {pool + ",redisconn.node.address=10.0.0.1:6379,redisconn.node.role=master", 1}, // without what is no UTF-8
+		"redisconn.client.node.replication_lag": {pool + ",redisconn.node.address=10.0.0.2:6379", 1024},
+		"redisconn.client.sentinels.needed":     {pool, 2},
+		"redisconn.client.slots.covered":        {pool, 16000},
+		"redisconn.client.certificate.expiry":   {pool + ",redisconn.certificate.of=client,redisconn.node.address=", 1_700_000_000}, // the one that ends first
 	} {
 		if v, there := values(t, got[name])[want.attrs]; !there || v != want.value {
 			t.Errorf("%s is %v, want %v for %s", name, values(t, got[name]), want.value, want.attrs)

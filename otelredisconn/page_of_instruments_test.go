@@ -16,5 +16,15 @@ func TestThePageOfOpenTelemetryInstrumentsIsUpToDate(t *testing.T) {
 	}, otelredisconn.Rows()...) {
 		b.WriteString("| `" + row.Name + "` | " + row.Type + " | " + row.Unit + " | " + row.Help + " |\n")
 	}
+	for _, row := range otelredisconn.Rows() {
+		// A program may have both packages: what one exports to Prometheus must not be
+		// added to what the other does.
+		if name := strings.ReplaceAll(row.Name, ".", "_"); strings.Contains(string(readFile(t, "../docs/observability.md")), "`"+name) {
+			t.Errorf("%s would be exported under the name %s of promredisconn", row.Name, name)
+		}
+		if row.Unit == "1" {
+			t.Errorf("%s: exporters to Prometheus take the unit 1 for a ratio", row.Name)
+		}
+	}
 	checkGeneratedPart(t, "../docs/observability.md", "<!-- begin generated: otelredisconn", b.String())
 }

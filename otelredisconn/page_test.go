@@ -12,11 +12,7 @@ var update = flag.Bool("update", false, "rewrite generated pages")
 // checkGeneratedPart compares text with what a page holds behind a mark.
 func checkGeneratedPart(t *testing.T, path, mark, want string) {
 	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(content)
+	page := string(readFile(t, path))
 	begin := strings.Index(page, mark)
 	if begin < 0 {
 		t.Fatalf("%s has no %q", path, mark)
@@ -32,4 +28,13 @@ func checkGeneratedPart(t *testing.T, path, mark, want string) {
 	if page[begin:end] != want {
 		t.Errorf("%s is out of date: run go test -run %s -update .", path, t.Name())
 	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }

@@ -43,7 +43,7 @@ func (m refusingMeter) Float64ObservableGauge(name string, opts ...metric.Float6
 }
 
 func TestAnInstrumentThatTheProviderRefusesIsAnError(t *testing.T) {
-	for _, name := range []string{"db.client.operation.duration", "db.client.connection.create_time", "redisconn.ping.p99"} {
+	for _, name := range []string{"db.client.operation.duration", "db.client.connection.create_time", "redisconn.client.ping.p99"} {
 		client, err := redisconn.New(redisconn.Config{}, redisconn.WithLogger(quiet))
 		if err != nil {
 			t.Fatal(err)

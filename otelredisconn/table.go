@@ -42,112 +42,112 @@ var table = []observed{
 	{"db.client.connection.timeouts", "{timeout}", "Calls that failed because no connection came free in time.", counter,
 		one(func(s sample) int64 { return s.stats.FailuresByClass[redisconn.ClassPool] })},
 
-	{"redisconn.up", "1", "Whether commands work: 1 in the states ready and degraded, else 0.", gauge, func(s sample, to emit) {
+	{"redisconn.client.up", "{client}", "Whether commands work: 1 in the states ready and degraded, else 0.", gauge, func(s sample, to emit) {
 		to(truth(s.stats.State == redisconn.StateReady || s.stats.State == redisconn.StateDegraded))
 	}},
-	{"redisconn.state", "1", "The state of the client: 1 for the one it is in, 0 for the others.", gauge, func(s sample, to emit) {
+	{"redisconn.client.state", "{client}", "The state of the client: 1 for the one it is in, 0 for the others.", gauge, func(s sample, to emit) {
 		for _, each := range states {
 			to(truth(s.stats.State == each), state.String(string(each)))
 		}
 	}},
-	{"redisconn.health", "1", "The verdict of the last probe: 1 for the one that holds, 0 for the others.", gauge, func(s sample, to emit) {
+	{"redisconn.client.health", "{client}", "The verdict of the last probe: 1 for the one that holds, 0 for the others.", gauge, func(s sample, to emit) {
 		for _, each := range statuses {
 			to(truth(s.health.Status == each), status.String(string(each)))
 		}
 	}},
-	{"redisconn.generation", "1", "Number of the set of connections in use; it grows with every reload and failover.", gauge,
+	{"redisconn.client.generation", "{generation}", "Number of the set of connections in use; it grows with every reload and failover.", gauge,
 		one(func(s sample) int { return s.stats.Generation })},
 
-	{"redisconn.commands", "{command}", "Commands that were admitted; each command of a pipeline counts.", counter,
+	{"redisconn.client.commands", "{command}", "Commands that were admitted; each command of a pipeline counts.", counter,
 		one(func(s sample) int64 { return s.stats.Commands })},
-	{"redisconn.retries", "{retry}", "Attempts beyond the first.", counter,
+	{"redisconn.client.retries", "{retry}", "Attempts beyond the first.", counter,
 		one(func(s sample) int64 { return s.stats.Retries })},
-	{"redisconn.failures", "{failure}", "Calls that failed after they were admitted, by class; see docs/errors.md.", counter, func(s sample, to emit) {
+	{"redisconn.client.failures", "{failure}", "Calls that failed after they were admitted, by class; see docs/errors.md.", counter, func(s sample, to emit) {
 		for _, info := range redisconn.Classes() { // also those at 0: a rate needs to see the first one
 			to(float64(s.stats.FailuresByClass[info.Class]), class.String(string(info.Class)))
 		}
 	}},
-	{"redisconn.maybe_applied", "{failure}", "Calls that failed with nobody knowing whether the server executed them.", counter,
+	{"redisconn.client.maybe_applied", "{failure}", "Calls that failed with nobody knowing whether the server executed them.", counter,
 		one(func(s sample) int64 { return s.stats.MaybeApplied })},
-	{"redisconn.outages", "{outage}", "Times that Redis counted as down.", counter,
+	{"redisconn.client.outages", "{outage}", "Times that Redis counted as down.", counter,
 		one(func(s sample) int64 { return s.stats.Outages })},
-	{"redisconn.probes", "{probe}", "PINGs of the health monitor.", counter,
+	{"redisconn.client.probes", "{probe}", "PINGs of the health monitor.", counter,
 		one(func(s sample) int64 { return s.stats.Probes })},
-	{"redisconn.reloads", "{reload}", "Times that a new set of connections took over.", counter,
+	{"redisconn.client.reloads", "{reload}", "Times that a new set of connections took over.", counter,
 		one(func(s sample) int64 { return s.stats.Reloads })},
-	{"redisconn.failovers", "{failover}", "Times that another node became master.", counter,
+	{"redisconn.client.failovers", "{failover}", "Times that another node became master.", counter,
 		one(func(s sample) int64 { return s.stats.Failovers })},
-	{"redisconn.events.dropped", "{event}", "Events that a slow listener missed.", counter,
+	{"redisconn.client.events.dropped", "{event}", "Events that a slow listener missed.", counter,
 		one(func(s sample) int64 { return s.stats.EventsDropped })},
-	{"redisconn.in_flight", "{call}", "Calls under way; a pipeline counts once.", upDown,
+	{"redisconn.client.in_flight", "{call}", "Calls under way; a pipeline counts once.", upDown,
 		one(func(s sample) int64 { return s.stats.InFlight })},
 
-	{"redisconn.lane.commands", "{command}", "Commands that the automatic pipeline carried.", counter,
+	{"redisconn.client.lane.commands", "{command}", "Commands that the automatic pipeline carried.", counter,
 		one(func(s sample) int64 { return s.stats.Routes.Lane })},
-	{"redisconn.lane.batches", "{batch}", "Round trips that the automatic pipeline needed.", counter,
+	{"redisconn.client.lane.batches", "{batch}", "Round trips that the automatic pipeline needed.", counter,
 		one(func(s sample) int64 { return s.stats.Routes.Batches })},
-	{"redisconn.lane.queued", "{command}", "Commands that wait for the next batch of the automatic pipeline.", upDown,
+	{"redisconn.client.lane.queued", "{command}", "Commands that wait for the next batch of the automatic pipeline.", upDown,
 		one(func(s sample) int { return s.stats.Routes.LaneQueued })},
-	{"redisconn.blocking.commands", "{command}", "Commands that may block, on connections of their own.", counter,
+	{"redisconn.client.blocking.commands", "{command}", "Commands that may block, on connections of their own.", counter,
 		one(func(s sample) int64 { return s.stats.Routes.Blocking })},
-	{"redisconn.blocking.connection.count", "{connection}", "Connections that a blocking command holds.", upDown,
+	{"redisconn.client.blocking.connection.count", "{connection}", "Connections that a blocking command holds.", upDown,
 		one(func(s sample) int { return s.stats.Routes.BlockingInUse })},
-	{"redisconn.blocking.connection.max", "{connection}", "The most connections there may be for blocking commands.", upDown,
+	{"redisconn.client.blocking.connection.max", "{connection}", "The most connections there may be for blocking commands.", upDown,
 		one(func(s sample) int { return s.stats.Routes.BlockingMax })},
 
-	{"redisconn.cache.hits", "{read}", "Reads that the client-side cache answered.", counter,
+	{"redisconn.client.cache.hits", "{read}", "Reads that the client-side cache answered.", counter,
 		cached(func(c redisconn.CacheStats) int64 { return c.Hits })},
-	{"redisconn.cache.misses", "{read}", "Reads that the client-side cache could not answer.", counter,
+	{"redisconn.client.cache.misses", "{read}", "Reads that the client-side cache could not answer.", counter,
 		cached(func(c redisconn.CacheStats) int64 { return c.Misses })},
-	{"redisconn.cache.invalidations", "{entry}", "Entries that the server told the client-side cache to forget.", counter,
+	{"redisconn.client.cache.invalidations", "{entry}", "Entries that the server told the client-side cache to forget.", counter,
 		cached(func(c redisconn.CacheStats) int64 { return c.Invalidations })},
-	{"redisconn.cache.entries", "{entry}", "Entries of the client-side cache.", upDown,
+	{"redisconn.client.cache.entries", "{entry}", "Entries of the client-side cache.", upDown,
 		cached(func(c redisconn.CacheStats) int64 { return int64(c.Entries) })},
 
-	{"redisconn.ping.last", "s", "How long the last PING of the health monitor took.", seconds,
+	{"redisconn.client.ping.last", "s", "How long the last PING of the health monitor took.", seconds,
 		latency(func(l redisconn.Latency) time.Duration { return l.Last })},
-	{"redisconn.ping.p50", "s", "Median of the last 128 PINGs of the health monitor.", seconds,
+	{"redisconn.client.ping.p50", "s", "Median of the last 128 PINGs of the health monitor.", seconds,
 		latency(func(l redisconn.Latency) time.Duration { return l.P50 })},
-	{"redisconn.ping.p99", "s", "99th percentile of the last 128 PINGs of the health monitor.", seconds,
+	{"redisconn.client.ping.p99", "s", "99th percentile of the last 128 PINGs of the health monitor.", seconds,
 		latency(func(l redisconn.Latency) time.Duration { return l.P99 })},
-	{"redisconn.ping.max", "s", "The longest of the last 128 PINGs of the health monitor.", seconds,
+	{"redisconn.client.ping.max", "s", "The longest of the last 128 PINGs of the health monitor.", seconds,
 		latency(func(l redisconn.Latency) time.Duration { return l.Max })},
-	{"redisconn.ping.failures", "{probe}", "PINGs of the health monitor that failed in a row, up to now.", gauge,
+	{"redisconn.client.ping.failures", "{probe}", "PINGs of the health monitor that failed in a row, up to now.", gauge,
 		one(func(s sample) int { return s.health.ConsecutiveFailures })},
 
-	{"redisconn.node.up", "1", "Whether a node of a Sentinel deployment or a cluster is well: 0 when its verdict is fail, else 1.", gauge,
+	{"redisconn.client.node.up", "{node}", "Whether a node of a Sentinel deployment or a cluster is well: 0 when its verdict is fail, else 1.", gauge,
 		nodes(func(n redisconn.NodeHealth, to emit) {
 			to(truth(n.Status != redisconn.StatusFail), nodeAddress.String(clean(n.Addr)), nodeRole.String(clean(n.Role)))
 		})},
-	{"redisconn.node.ping", "s", "How long the last PING of a node took.", seconds,
+	{"redisconn.client.node.ping", "s", "How long the last PING of a node took.", seconds,
 		nodes(func(n redisconn.NodeHealth, to emit) {
 			if n.Latency > 0 {
 				to(n.Latency.Seconds(), nodeAddress.String(clean(n.Addr)), nodeRole.String(clean(n.Role)))
 			}
 		})},
-	{"redisconn.node.replication_lag", "By", "How far a replica is behind its master.", gauge,
+	{"redisconn.client.node.replication_lag", "By", "How far a replica is behind its master.", gauge,
 		nodes(func(n redisconn.NodeHealth, to emit) {
 			if n.Lag != nil {
 				to(float64(*n.Lag), nodeAddress.String(clean(n.Addr)))
 			}
 		})},
-	{"redisconn.slots.covered", "{slot}", "Slots of a cluster that a master serves.", gauge, func(s sample, to emit) {
+	{"redisconn.client.slots.covered", "{slot}", "Slots of a cluster that a master serves.", gauge, func(s sample, to emit) {
 		if s.health.Slots != nil {
 			to(float64(s.health.Slots.Covered))
 		}
 	}},
-	{"redisconn.slots.expected", "{slot}", "Slots that a cluster has.", gauge, func(s sample, to emit) {
+	{"redisconn.client.slots.expected", "{slot}", "Slots that a cluster has.", gauge, func(s sample, to emit) {
 		if s.health.Slots != nil {
 			to(float64(s.health.Slots.Total))
 		}
 	}},
-	{"redisconn.sentinels.known", "{sentinel}", "Sentinels that are known.", gauge,
+	{"redisconn.client.sentinels.known", "{sentinel}", "Sentinels that are known.", gauge,
 		quorum(func(q redisconn.Quorum) int { return q.Sentinels })},
-	{"redisconn.sentinels.answering", "{sentinel}", "Sentinels that answer.", gauge,
+	{"redisconn.client.sentinels.answering", "{sentinel}", "Sentinels that answer.", gauge,
 		quorum(func(q redisconn.Quorum) int { return q.Answering })},
-	{"redisconn.sentinels.needed", "{sentinel}", "Sentinels that must agree before they replace a master.", gauge,
+	{"redisconn.client.sentinels.needed", "{sentinel}", "Sentinels that must agree before they replace a master.", gauge,
 		quorum(func(q redisconn.Quorum) int { return q.Needed })},
-	{"redisconn.certificate.expiry", "s", "When a certificate that the connection depends on ends, in Unix time.", gauge, func(s sample, to emit) {
+	{"redisconn.client.certificate.expiry", "s", "When a certificate that the connection depends on ends, in Unix time.", gauge, func(s sample, to emit) {
 		soonestLast := slices.SortedFunc(slices.Values(s.health.Certificates), func(a, b redisconn.CertificateHealth) int {
 			return b.NotAfter.Compare(a.NotAfter)
 		})
