@@ -167,12 +167,12 @@ func TestMetricsOfAClientAgreeWithItsStats(t *testing.T) {
 	got := b.collect()
 	const pool = "db.client.connection.pool.name=cache"
 	for name, want := range map[string]map[string]float64{
-		"redisconn.client.commands":                    {pool: 2},
-		"redisconn.client.retries":                     {pool: 2},
-		"redisconn.client.maybe_applied":               {pool: 1},
-		"redisconn.client.up":                          {pool: 1},
-		"redisconn.client.failures":                    {pool + ",redisconn.class=connection-lost": 1, pool + ",redisconn.class=timeout": 0},
-		"redisconn.client.state":                       {pool + ",redisconn.state=ready": 1, pool + ",redisconn.state=down": 0},
+		"redisconn.client.commands":             {pool: 2},
+		"redisconn.client.retries":              {pool: 2},
+		"redisconn.client.maybe_applied":        {pool: 1},
+		"redisconn.client.up":                   {pool: 1},
+		"redisconn.client.failures":             {pool + ",redisconn.class=connection-lost": 1, pool + ",redisconn.class=timeout": 0},
+		"redisconn.client.state":                {pool + ",redisconn.state=ready": 1, pool + ",redisconn.state=down": 0},
 		"db.client.connection.max":              {pool: 7},
 		"db.client.connection.idle.max":         {pool: 7},
 		"db.client.connection.idle.min":         {pool: 0},
@@ -328,7 +328,7 @@ func TestAClientThatHasAllThereIsFillsEveryInstrument(t *testing.T) {
 		attrs string
 		value float64
 	}{
-		"db.client.connection.timeouts":  {pool, 3},
+		"db.client.connection.timeouts":         {pool, 3},
 		"redisconn.client.up":                   {pool, 1},
 		"redisconn.client.ping.p99":             {pool, 0.003},
 		"redisconn.client.cache.entries":        {pool, 10},
