@@ -319,9 +319,11 @@ func (c *Client) exec(ctx context.Context, pipeline pipelineKind, cmds []redis.C
 	if !slices.ContainsFunc(cmds, waitsAtServer) {
 		c.holders.batches.Add(1)
 		defer c.holders.batches.Add(-1)
+		journeyOf(ctx).attempt(RouteDirect)
 		return exchange(ctx, pipeline(g.direct), cmds)
 	}
 	c.routes.blocking.Add(int64(len(cmds)))
+	journeyOf(ctx).attempt(RouteBlocking)
 	began := false
 	err = g.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
 		began = true

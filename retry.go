@@ -305,6 +305,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}
 	c.counts.failures.Add(1)
+	c.counts.byClass.add(class)
 	if call.applied == AppliedMaybe {
 		c.counts.maybeApplied.Add(1)
 	}
