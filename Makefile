@@ -58,6 +58,14 @@ docs-check: ## fail when a generated page is not up to date
 faults: deps ## measure every fault beside plain go-redis and write docs/faults.md
 	$(GO) test ./internal/faults -count=1 -timeout 20m -args -report $(CURDIR)/docs/faults.md
 
+.PHONY: bench
+bench: deps ## measure redisconn beside its rivals, about twelve minutes, and write docs/benchmarks.md
+	cd benchmarks && $(GO) run . -out ../docs
+
+.PHONY: bench-gate
+bench-gate: deps ## fail when redisconn misses a target of speed, by ratio inside the run
+	cd benchmarks && $(GO) run . -gate
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for 20 seconds
 	@set -e; for pkg in $$($(GO) list ./...); do \

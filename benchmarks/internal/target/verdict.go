@@ -1,0 +1,119 @@
+package target
+
+import (
+	"slices"
+
+	"github.com/redisconn/redisconn/benchmarks/internal/contestant"
+	"github.com/redisconn/redisconn/benchmarks/internal/load"
+	"github.com/redisconn/redisconn/benchmarks/internal/result"
+)
+
+// State is what became of a target in a cell.
+type State string
+
+// The states. A target is missed only where the whole interval of the ratio is
+// below it; what noise can explain is near, and no reason to fail.
+const (
+	Met        State = "met"
+	Near       State = "near"
+	Missed     State = "missed"
+	Open       State = "open" // below, with too few repeats for an interval
+	Told       State = "told"
+	Unmeasured State = "not measured"
+)
+
+// Verdict is a target in a cell.
+type Verdict struct {
+	Target  Target
+	Cell    result.Cell
+	Against string       // the title of the rival that comes out strongest, or what the peak is
+	Ratio   result.Ratio // above 1 is better
+	State   State
+
+	// Decided says whether more repeats could not change the state: the target
+	// is outside of the ratio's interval.
+	Decided bool
+}
+
+// Judge judges every target in each of its cells that was measured.
+func Judge(targets []Target, r *result.Results) []Verdict {
+	measured := r.Cells()
+	var verdicts []Verdict
+	for _, t := range targets {
+		for _, cell := range t.Cells() {
+			if slices.Contains(measured, cell) {
+				verdicts = append(verdicts, t.judge(cell, measured, r))
+			}
+		}
+	}
+	return verdicts
+}
+
+func (t Target) judge(cell result.Cell, measured []result.Cell, r *result.Results) Verdict {
+	v := Verdict{Target: t, Cell: cell, State: Unmeasured, Decided: true}
+	if t.Against == nil {
+		peak := ownPeak(cell, measured, t.Metric, r)
+		v.Against = "its peak, at " + peak.String()
+		v.Ratio = r.RatioAcross(contestant.SubjectName, t.Metric, cell, peak)
+	} else {
+		v.Against, v.Ratio = t.strongest(cell, r)
+	}
+	if !v.Ratio.Known() {
+		return v
+	}
+	v.State = t.state(v.Ratio)
+	v.Decided = v.State == Told || v.Ratio.Low >= t.AtLeast || v.Ratio.High < t.AtLeast
+	return v
+}
+
+func (t Target) state(ratio result.Ratio) State {
+	switch {
+	case t.AtLeast == 0:
+		return Told
+	case ratio.Median >= t.AtLeast:
+		return Met
+	case ratio.Repeats < result.FewestRepeats:
+		return Open
+	case ratio.High >= t.AtLeast:
+		return Near
+	}
+	return Missed
+}
+
+// strongest finds the rival against which the ratio is lowest. The best of many
+// is taken by medians and not repeat by repeat: the best of each repeat would be
+// whoever was lucky in it.
+func (t Target) strongest(cell result.Cell, r *result.Results) (title string, ratio result.Ratio) {
+	for _, about := range contestant.All {
+		if !t.Against(about) {
+			continue
+		}
+		against := Advantage(r, cell, t.Metric, about.Name)
+		if against.Known() && (!ratio.Known() || against.Median < ratio.Median) {
+			title, ratio = about.Title, against
+		}
+	}
+	return title, ratio
+}
+
+// Advantage is redisconn's ratio to a rival, turned so that above 1 is better.
+func Advantage(r *result.Results, cell result.Cell, metric load.Metric, rival string) result.Ratio {
+	if metric.HigherIsBetter {
+		return r.Ratio(cell, metric, contestant.SubjectName, rival)
+	}
+	return r.Ratio(cell, metric, rival, contestant.SubjectName)
+}
+
+// ownPeak is the cell of the same workload in which redisconn is best.
+func ownPeak(cell result.Cell, measured []result.Cell, metric load.Metric, r *result.Results) result.Cell {
+	peak, best := cell, 0.0
+	for _, other := range measured {
+		if other.Workload != cell.Workload || other.Link != cell.Link {
+			continue
+		}
+		if value, ok := r.Median(other, contestant.SubjectName, metric); ok && value > best {
+			peak, best = other, value
+		}
+	}
+	return peak
+}
