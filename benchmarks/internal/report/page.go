@@ -73,7 +73,7 @@ func Page(w io.Writer, folder string, env result.Environment, r *result.Results)
 func writeStanding(b *strings.Builder, r *result.Results) {
 	b.WriteString("\n## Where a rival wins\n\n")
 	if r.Repeats() < result.FewestRepeats {
-		fmt.Fprintf(b, "This run repeated nothing %d times, so what follows is a first impression.\n\n", result.FewestRepeats)
+		fmt.Fprintf(b, "With fewer than %d repeats this run is a first impression.\n\n", result.FewestRepeats)
 	}
 	b.WriteString("Ahead means by more than 3 % and by more than noise: the whole interval of the\nratio says so, see [method](#method).\n\n")
 	b.WriteString(findings(r, load.Throughput, "Throughput") + "\n")

@@ -40,18 +40,23 @@ const (
 )
 
 // Text writes the table for a terminal, names to the left and figures to the
-// right. What is the best of its column has a star, for those who see no colours.
+// right. What is the best of its column has a star, for those who see no colours,
+// and the others have its place, so that figures stand below each other.
 func (t Table) Text(w io.Writer, indent string, paint Paint) {
 	widths := make([]int, len(t.Columns))
-	text := func(row int, column int) string {
-		if row < 0 {
-			return t.Columns[column]
+	text := func(row, column int) string {
+		cell, star := t.Columns[column], " "
+		if row >= 0 {
+			field := t.Rows[row].Cells[column]
+			cell = field.Text
+			if field.Best {
+				star = "*"
+			}
 		}
-		field := t.Rows[row].Cells[column]
-		if field.Best {
-			return field.Text + "*"
+		if column == 0 {
+			return cell
 		}
-		return field.Text
+		return cell + star
 	}
 	for column := range t.Columns {
 		for row := -1; row < len(t.Rows); row++ {
@@ -75,7 +80,7 @@ func (t Table) Text(w io.Writer, indent string, paint Paint) {
 			if column == 0 {
 				line.WriteString(cell + gap)
 			} else {
-				line.WriteString("  " + gap + cell)
+				line.WriteString(" " + gap + cell)
 			}
 		}
 		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))

@@ -41,8 +41,11 @@ func Judge(targets []Target, r *result.Results) []Verdict {
 	var verdicts []Verdict
 	for _, t := range targets {
 		for _, cell := range t.Cells() {
-			if slices.Contains(measured, cell) {
-				verdicts = append(verdicts, t.judge(cell, measured, r))
+			if !slices.Contains(measured, cell) {
+				continue
+			}
+			if v := t.judge(cell, measured, r); v.State != Unmeasured || t.AtLeast > 0 {
+				verdicts = append(verdicts, v)
 			}
 		}
 	}
