@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redisconn/redisconn/benchmarks/internal/load"
 )
@@ -75,16 +76,19 @@ func (b *RedisBenchmark) Contestants() []Contestant {
 }
 
 // It takes a number of requests and no time, so the number is the rate seen
-// before times the slice. These are for the first time, which is the warm-up
-// that the others have as well: the rate of one request under way, and what no
-// number of them gets above.
+// before times the slice. It counts milliseconds, so what it did in a few of them
+// is no rate yet, and what it did in none has the throughput "inf".
 const (
-	assumedRate = 20_000
-	highestRate = 1_000_000
+	firstRequests = 1_000
+	countable     = 10 * time.Millisecond
+	attempts      = 6 // with ten times the requests of the one before
 
-	// perConnection is how many batches each connection sends at least.
+	// perConnection is how many batches each connection sends at least: its
+	// clock runs while it connects, and with too few that is what it measures.
 	perConnection = 20
 )
+
+var errTooShort = errors.New("it took no time that it could count")
 
 func (b *RedisBenchmark) run(shape func(load.Load) (connections, pipeline int)) func(context.Context, load.Load) (load.Sample, error) {
 	return func(ctx context.Context, l load.Load) (load.Sample, error) {
@@ -94,14 +98,13 @@ func (b *RedisBenchmark) run(shape func(load.Load) (connections, pipeline int)) 
 		rate := b.rates[key]
 		b.mu.Unlock()
 		if rate == 0 {
-			assumed := min(assumedRate*float64(pipeline), highestRate)
-			warm, err := b.measure(ctx, l, connections, pipeline, assumed*l.Warmup.Seconds())
-			if err != nil {
+			var err error
+			if rate, err = b.findRate(ctx, l, connections, pipeline); err != nil {
 				return load.Sample{}, err
 			}
-			rate = warm.Throughput
 		}
-		s, err := b.measure(ctx, l, connections, pipeline, rate*l.Slice.Seconds())
+		requests := max(int(rate*l.Slice.Seconds()), perConnection*connections*pipeline)
+		s, err := b.measure(ctx, l, connections, pipeline, requests)
 		if err == nil {
 			b.mu.Lock()
 			b.rates[key] = s.Throughput
@@ -111,15 +114,29 @@ func (b *RedisBenchmark) run(shape func(load.Load) (connections, pipeline int)) 
 	}
 }
 
-func (b *RedisBenchmark) measure(ctx context.Context, l load.Load, connections, pipeline int, requests float64) (load.Sample, error) {
+// findRate is the warm-up that the others have as well.
+func (b *RedisBenchmark) findRate(ctx context.Context, l load.Load, connections, pipeline int) (rate float64, err error) {
+	requests := max(firstRequests, perConnection*connections*pipeline)
+	for range attempts {
+		s, err := b.measure(ctx, l, connections, pipeline, requests)
+		switch {
+		case err == nil && float64(requests)/s.Throughput >= countable.Seconds():
+			return s.Throughput, nil
+		case err != nil && !errors.Is(err, errTooShort):
+			return 0, err
+		}
+		requests *= 10
+	}
+	return 0, errTooShort
+}
+
+func (b *RedisBenchmark) measure(ctx context.Context, l load.Load, connections, pipeline, requests int) (load.Sample, error) {
 	host, port, err := splitAddr(l.Addr)
 	if err != nil {
 		return load.Sample{}, err
 	}
-	// Its clock runs while it connects: with too few requests that is what it measures.
-	count := max(int(requests), perConnection*connections*pipeline)
 	args := []string{"-h", host, "-p", strconv.Itoa(port), "--csv", "--precision", "3",
-		"-c", strconv.Itoa(connections), "-P", strconv.Itoa(pipeline), "-n", strconv.Itoa(count), "-r", strconv.Itoa(load.KeyCount)}
+		"-c", strconv.Itoa(connections), "-P", strconv.Itoa(pipeline), "-n", strconv.Itoa(requests), "-r", strconv.Itoa(load.KeyCount)}
 	cmd := exec.CommandContext(ctx, b.program, append(args, benchmarkCommand(l.Workload)...)...)
 	output, err := cmd.Output()
 	if err != nil {
@@ -130,7 +147,7 @@ func (b *RedisBenchmark) measure(ctx context.Context, l load.Load, connections, 
 		return load.Sample{}, fmt.Errorf("redis-benchmark: %w", err)
 	}
 	spent := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	s.CPU = spent.Seconds() / float64(count) * 1e6
+	s.CPU = spent.Seconds() / float64(requests) * 1e6
 	return s, nil
 }
 
@@ -165,8 +182,10 @@ func parseBenchmark(output string) (load.Sample, error) {
 		Throughput: figures["rps"], P50: figures["p50_latency_ms"] / 1e3, P99: figures["p99_latency_ms"] / 1e3,
 		P999: unknown, CPU: unknown, Allocs: unknown, Bytes: unknown, Goroutines: unknown, Memory: unknown,
 	}
-	// It counts milliseconds: what took none has a throughput of "inf".
-	if !(s.Throughput > 0) || math.IsInf(s.Throughput, 0) || !(s.P99 > 0) {
+	if math.IsInf(s.Throughput, 1) {
+		return load.Sample{}, errTooShort
+	}
+	if !(s.Throughput > 0) || !(s.P99 > 0) {
 		return load.Sample{}, fmt.Errorf("no throughput and latency in %q", output)
 	}
 	return s, nil
