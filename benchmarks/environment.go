@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/redisconn/redisconn/benchmarks/internal/report"
 	"github.com/redisconn/redisconn/benchmarks/internal/result"
 )
+
+const factLoad = "load before"
 
 // describe collects what a reader must know to judge the figures, and to get them again.
 func describe(args []string, s settings, redis string, ioredis *contestant.IORedis) result.Environment {
@@ -23,7 +26,7 @@ func describe(args []string, s settings, redis string, ioredis *contestant.IORed
 	env.Add("processor", processor())
 	env.Add("cores", fmt.Sprint(runtime.NumCPU()))
 	env.Add("kernel", firstLine(exec.Command("uname", "-sr")))
-	env.Add("load before", loadAverage())
+	env.Add(factLoad, loadAverage())
 	env.Add("Go", runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH)
 	env.Add("Redis", redis)
 	env.Add("redisconn", firstLine(exec.Command("git", "describe", "--always", "--dirty")))
@@ -63,6 +66,15 @@ func processor() string {
 		}
 	}
 	return ""
+}
+
+// busy says that figures will be noisy, when something else runs here.
+func busy(env result.Environment) string {
+	load, err := strconv.ParseFloat(env.Get(factLoad), 64)
+	if err != nil || load < float64(runtime.NumCPU())/2 {
+		return ""
+	}
+	return fmt.Sprintf("this machine is busy: load %.1f on %d cores; figures will be noisy, and ratios less so", load, runtime.NumCPU())
 }
 
 // loadAverage is how busy the machine was in the minute before.

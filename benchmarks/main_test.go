@@ -203,6 +203,27 @@ func TestProfilesMeasureWhatTheyName(t *testing.T) {
 	}
 }
 
+func TestACPUProfileIsWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cpu.prof")
+	code, _, stderr := command(t, "-out", "", "-workloads", "get", "-callers", "1", "-links", "0",
+		"-contestants", "redisconn", "-repeats", "1", "-cpuprofile", path)
+	if code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		t.Errorf("the profile is %v, %v", info, err)
+	}
+}
+
+func TestABusyMachineIsTold(t *testing.T) {
+	for average, want := range map[string]bool{"": false, "0.00": false, "1000.5": true} {
+		env := result.Environment{{Name: factLoad, Value: average}}
+		if told := busy(env); (told != "") != want {
+			t.Errorf("with a load of %q it is told %q", average, told)
+		}
+	}
+}
+
 // A target that no cell of the gate is about would be met by never being looked at.
 func TestTheGateMeasuresACellOfEveryTarget(t *testing.T) {
 	cells := gate.cells(settings{})

@@ -26,7 +26,7 @@ type block struct {
 
 var allCallers = []int{1, 2, 4, 8, 32, 128, 512, 2048}
 
-// whole takes about twelve minutes on two cores, with every contestant.
+// whole takes ten to twelve minutes on two cores, with every contestant.
 var whole = profile{
 	name: "whole",
 	blocks: []block{
@@ -36,7 +36,7 @@ var whole = profile{
 		{workloads: []string{"get"}, link: time.Millisecond, callers: []int{1, 8, 128, 2048}},
 		{workloads: []string{"get"}, link: 10 * time.Millisecond, callers: []int{1, 8, 128, 2048}},
 	},
-	repeats: result.FewestRepeats, warmup: 60 * time.Millisecond, slice: 150 * time.Millisecond,
+	repeats: result.FewestRepeats, warmup: 50 * time.Millisecond, slice: 130 * time.Millisecond,
 }
 
 // quick takes about a minute, and is too short for a verdict.

@@ -89,11 +89,19 @@ func (b *benchmark) measure(ctx context.Context, v *venue) (err error) {
 		return err
 	}
 	b.env = describe(b.args, b.settings, redis, ioredis)
+	if warning := busy(b.env); warning != "" {
+		b.progress.say(warning)
+	}
 	t := &tournament.Tournament{
 		Contestants: contestants, Warmup: b.profile.warmup, Slice: b.profile.slice,
 		Addr: v.addr, Fill: v.fill, Progress: b.progress.step,
 	}
 	b.results = &t.Results
+	stop, err := startProfile(b.cpuProfile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	cells := b.profile.cells(b.settings)
 	if b.isGate {
 		t.Enters = func(cell result.Cell, about contestant.About) bool { return target.Needs(b.targets, cell, about) }

@@ -28,6 +28,8 @@ type settings struct {
 	out    string // folder for the page, or empty
 	render string // CSV to make the page of, or empty
 	node   string // folder with load.mjs
+
+	cpuProfile string // file, or empty
 }
 
 const usage = `Runs redisconn and its rivals side by side against a redis-server of its own.
@@ -36,6 +38,7 @@ const usage = `Runs redisconn and its rivals side by side against a redis-server
   go run . -quick                   a first impression, about a minute
   go run . -gate                    judges the targets; exit code 1 where one is missed
   go run . -callers 64 -workloads get,set -contestants redisconn,rueidis
+  go run . -contestants redisconn -workloads get -callers 128 -links 0 -slice 5s -repeats 1 -cpuprofile cpu.prof
   go run . -render out/benchmarks/results.csv    the page and plots once more
 
 `
@@ -63,6 +66,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	warmup := flags.Duration("warmup", 0, "how long a client is warmed up, instead of the profile's")
 	flags.StringVar(&s.out, "out", "out", "write the page, the CSV and the plots into this folder; empty for none")
 	flags.StringVar(&s.render, "render", "", "measure nothing; make the page of this CSV")
+	flags.StringVar(&s.cpuProfile, "cpuprofile", "", "write a CPU profile of this process into this file; with one contestant it is its own")
 	flags.StringVar(&s.node, "ioredis", "ioredis", "the folder with the Node program")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err

@@ -49,7 +49,7 @@ var All = []About{
 type Contestant struct {
 	About
 
-	// Run puts a load on it.
+	// Run puts a load on it. There is one load at a time: it has the machine to itself.
 	Run func(ctx context.Context, l load.Load) (load.Sample, error)
 
 	// Can says whether it knows the workload; nil when it knows all.

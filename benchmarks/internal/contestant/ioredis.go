@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/redisconn/redisconn/benchmarks/internal/load"
 )
@@ -39,8 +38,6 @@ type IORedis struct {
 	process *exec.Cmd
 	stdin   io.WriteCloser
 	stdout  *bufio.Reader
-
-	mu sync.Mutex // one load at a time
 }
 
 // StartIORedis starts Node with the program in dir, whose packages it installs
@@ -176,8 +173,6 @@ func (r *IORedis) run(autoPipelining bool) func(context.Context, load.Load) (loa
 // ask sends a load and waits for the answer. Node has limits of its own; when
 // ctx ends before them, the process is of no more use and is ended.
 func (r *IORedis) ask(ctx context.Context, line []byte) (nodeSample, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { _ = r.process.Process.Kill() })
 	defer stop()
 	if _, err := r.stdin.Write(append(line, '\n')); err != nil {

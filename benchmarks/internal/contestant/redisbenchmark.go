@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redisconn/redisconn/benchmarks/internal/load"
@@ -30,9 +29,7 @@ var aboutBenchmarkPipelined = About{
 // as many requests under way.
 type RedisBenchmark struct {
 	program string
-
-	mu    sync.Mutex // guards rates
-	rates map[rateKey]float64
+	rates   map[rateKey]float64 // requests per second, as seen last
 }
 
 type rateKey struct {
@@ -79,7 +76,7 @@ func (b *RedisBenchmark) Contestants() []Contestant {
 // before times the slice. It counts milliseconds, so what it did in a few of them
 // is no rate yet, and what it did in none has the throughput "inf".
 const (
-	firstRequests = 1_000
+	firstRequests = 50 // half a second, 10 ms away
 	countable     = 10 * time.Millisecond
 	attempts      = 6 // with ten times the requests of the one before
 
@@ -94,9 +91,7 @@ func (b *RedisBenchmark) run(shape func(load.Load) (connections, pipeline int)) 
 	return func(ctx context.Context, l load.Load) (load.Sample, error) {
 		connections, pipeline := shape(l)
 		key := rateKey{l.Workload.Name, l.Callers, pipeline, l.Addr}
-		b.mu.Lock()
 		rate := b.rates[key]
-		b.mu.Unlock()
 		if rate == 0 {
 			var err error
 			if rate, err = b.findRate(ctx, l, connections, pipeline); err != nil {
@@ -106,9 +101,7 @@ func (b *RedisBenchmark) run(shape func(load.Load) (connections, pipeline int)) 
 		requests := max(int(rate*l.Slice.Seconds()), perConnection*connections*pipeline)
 		s, err := b.measure(ctx, l, connections, pipeline, requests)
 		if err == nil {
-			b.mu.Lock()
 			b.rates[key] = s.Throughput
-			b.mu.Unlock()
 		}
 		return s, err
 	}

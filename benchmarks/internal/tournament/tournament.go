@@ -78,8 +78,9 @@ func (t *Tournament) Steps(repeat int, cells []result.Cell) ([]Step, error) {
 
 // Time is about how long these steps take.
 func (t *Tournament) Time(steps []Step) time.Duration {
-	// To open and close a client, and to collect what it leaves.
-	const around = 30 * time.Millisecond
+	// To open and close a client, to wait for the last caller's first reply, and
+	// to collect what is left.
+	const around = 50 * time.Millisecond
 	var total time.Duration
 	for _, step := range steps {
 		total += t.warmupIn(step.Cell) + t.sliceIn(step.Cell) + around
