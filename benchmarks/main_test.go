@@ -96,7 +96,7 @@ func rendered(t *testing.T, own, rival float64) (code int, stdout string) {
 	t.Helper()
 	results := &result.Results{}
 	cell := result.Cell{Workload: "pipeline", Callers: 1}
-	for repeat := range result.FewestRepeats {
+	for repeat := range gate.repeats {
 		results.Add(result.Row{Cell: cell, Contestant: "redisconn", Repeat: repeat, Sample: load.Sample{Throughput: own, P99: 1}})
 		results.Add(result.Row{Cell: cell, Contestant: "go-redis", Repeat: repeat, Sample: load.Sample{Throughput: rival, P99: 1}})
 	}
@@ -250,7 +250,7 @@ func TestProgressGuessesTheRestFromWhatWasDone(t *testing.T) {
 	var out bytes.Buffer
 	p := newProgress(&out)
 	p.now = func() time.Time { return now }
-	p.start(4, time.Minute)
+	p.start(4, time.Minute, false)
 	step := tournament.Step{Cell: result.Cell{Workload: "get", Callers: 1}, Contestant: contestant.About{Title: "redigo"}}
 	for range 4 {
 		p.step(step)

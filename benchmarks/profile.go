@@ -51,15 +51,15 @@ var quick = profile{
 	repeats: 2, warmup: 50 * time.Millisecond, slice: 100 * time.Millisecond,
 }
 
-// gate measures what the targets are about. What is open after five repeats is
-// measured again until it is not, or eleven times.
+// gate measures what the targets are about. What is below its target after seven
+// repeats, and may be so by noise, is measured again until it is not, or fifteen times.
 var gate = profile{
 	name: "gate",
 	blocks: []block{
 		{workloads: []string{"get", "set"}, callers: []int{1, 8, 32, 128, 512, 2048}},
 		{workloads: []string{"pipeline"}, callers: []int{1, 32}},
 	},
-	repeats: result.FewestRepeats, most: 11, warmup: 60 * time.Millisecond, slice: 150 * time.Millisecond,
+	repeats: 7, most: 15, warmup: 60 * time.Millisecond, slice: 130 * time.Millisecond,
 }
 
 // cells are all cells of the profile, restricted to what the settings ask for.
@@ -114,7 +114,7 @@ func (p profile) blocksOf(workload string) []block {
 func open(verdicts []target.Verdict, cells []result.Cell) (again []result.Cell, undecided []target.Target) {
 	wanted := map[result.Cell]bool{}
 	for _, v := range verdicts {
-		if v.Decided {
+		if !v.Undecided() {
 			continue
 		}
 		if len(undecided) == 0 || undecided[len(undecided)-1].Name != v.Target.Name {

@@ -25,6 +25,7 @@ type progress struct {
 	steps int
 	done  int
 	tenth int
+	quiet bool // tell terminals only
 }
 
 func newProgress(w io.Writer) *progress {
@@ -32,8 +33,8 @@ func newProgress(w io.Writer) *progress {
 }
 
 // start begins with so many steps that take about so long.
-func (p *progress) start(steps int, total time.Duration) {
-	p.began, p.steps, p.total, p.done, p.tenth = p.now(), steps, total, 0, -1
+func (p *progress) start(steps int, total time.Duration, quiet bool) {
+	p.began, p.steps, p.total, p.done, p.tenth, p.quiet = p.now(), steps, total, 0, -1, quiet
 }
 
 const barWidth = 24
@@ -53,7 +54,7 @@ func (p *progress) step(s tournament.Step) {
 		filled := share * barWidth / 100
 		fmt.Fprintf(p.w, "\r\x1b[K%s%s %3d %%  %s left  %s", strings.Repeat("█", filled), strings.Repeat("░", barWidth-filled),
 			share, left.Round(time.Second), what)
-	case share/10 != p.tenth:
+	case share/10 != p.tenth && !p.quiet:
 		p.tenth = share / 10
 		fmt.Fprintf(p.w, "%3d %%  %s left  %s\n", share, left.Round(time.Second), what)
 	}

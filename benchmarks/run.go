@@ -126,17 +126,18 @@ func (b *benchmark) rounds(ctx context.Context, t *tournament.Tournament, from, 
 		return errors.New("nothing to measure: no contestant takes part in any cell")
 	}
 	total := t.Time(steps)
-	if from == 0 {
+	again := from > 0 // settle has told of it
+	if !again {
 		b.progress.say(fmt.Sprintf("%s: %d cells, %d slices, about %s", b.profile.name, len(cells), len(steps), total.Round(time.Second)))
 	}
-	b.progress.start(len(steps), total)
+	b.progress.start(len(steps), total, again)
 	return t.Run(ctx, steps)
 }
 
 // settle measures again what is too near to a target to be judged.
 func (b *benchmark) settle(ctx context.Context, t *tournament.Tournament, cells []result.Cell) error {
 	for repeat := b.profile.repeats; repeat < b.profile.most; repeat++ {
-		again, undecided := open(target.Judge(b.targets, b.results), cells)
+		again, undecided := open(target.Judge(b.targets, b.results, target.GateDoubt), cells)
 		if len(again) == 0 {
 			return nil
 		}
@@ -178,13 +179,13 @@ func (b *benchmark) gather(ctx context.Context) ([]contestant.Contestant, *conte
 
 // verdict says what became of the targets. Only the gate fails.
 func (b *benchmark) verdict() int {
-	verdicts := target.Judge(b.targets, b.results)
 	if !b.isGate {
-		if len(verdicts) > 0 {
+		if verdicts := target.Judge(b.targets, b.results, target.PageDoubt); len(verdicts) > 0 {
 			fmt.Fprintf(b.stdout, "targets: %s; make bench-gate judges them\n", report.Summary(verdicts))
 		}
 		return exitOK
 	}
+	verdicts := target.Judge(b.targets, b.results, target.GateDoubt)
 	report.Failures(b.stdout, b.results, b.paint)
 	fmt.Fprintln(b.stdout)
 	report.Verdicts(b.stdout, verdicts, b.paint)

@@ -76,7 +76,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	}
 	switch {
 	case *asQuick && s.isGate:
-		return settings{}, errors.New("-quick is too short for -gate: a verdict takes five repeats")
+		return settings{}, errors.New("-quick is too short for -gate: a verdict takes seven repeats")
 	case *asQuick:
 		s.profile = quick
 	case s.isGate:

@@ -53,7 +53,7 @@ func plotFile(g group, metric string) string { return metric + "-" + g.file() + 
 // Page writes the page. The plots and the CSV are in the folder of that name beside it.
 func Page(w io.Writer, folder string, env result.Environment, r *result.Results) error {
 	var b strings.Builder
-	verdicts := target.Judge(target.Targets, r)
+	verdicts := target.Judge(target.Targets, r, target.PageDoubt)
 	b.WriteString("# Benchmarks\n\n")
 	fmt.Fprintf(&b, "Written by `%s`; do not edit. redisconn and its rivals in one\n", env.Get(FactCommand))
 	b.WriteString("run, against one real `redis-server` on this machine, taking turns slice by slice.\n")

@@ -66,7 +66,7 @@ func TestTheTerminalsTablesAreAsTheGoldenFileHasThem(t *testing.T) {
 	_, results := recorded(t)
 	var out bytes.Buffer
 	report.Terminal(&out, results, plain)
-	report.Verdicts(&out, target.Judge(target.Targets, results), plain)
+	report.Verdicts(&out, target.Judge(target.Targets, results, target.PageDoubt), plain)
 	checkGolden(t, "terminal.golden", out.Bytes())
 }
 

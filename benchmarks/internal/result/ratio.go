@@ -10,6 +10,26 @@ type Ratio struct {
 	Median    float64
 	Low, High float64 // the true median is in between, with Confidence at least where there are repeats enough
 	Repeats   int
+
+	sorted []float64
+}
+
+// Doubt is how likely it is that so few of the repeats reach a ratio by chance,
+// when the true median does reach it (a sign test): below a doubt of 1 % it is
+// safe to say that it does not.
+func (r Ratio) Doubt(atLeast float64) float64 {
+	first, _ := slices.BinarySearch(r.sorted, atLeast)
+	return fewerHeads(r.Repeats, r.Repeats-first)
+}
+
+// fewerHeads is the chance of at most so many heads in n throws of a coin.
+func fewerHeads(n, heads int) float64 {
+	chance, exactly := 0.0, math.Pow(0.5, float64(n))
+	for k := 0; k <= heads; k++ {
+		chance += exactly
+		exactly *= float64(n-k) / float64(k+1)
+	}
+	return chance
 }
 
 // Confidence is what an interval aims at.
@@ -37,23 +57,17 @@ func newRatio(values []float64) Ratio {
 		Low:     sorted[skip],
 		High:    sorted[len(sorted)-1-skip],
 		Repeats: len(sorted),
+		sorted:  sorted,
 	}
 }
 
 // skipped is how many of n values at either end the interval can do without.
 func skipped(n int) int {
 	skip := 0
-	tail := math.Pow(0.5, float64(n)) // P(no head in n throws)
-	term := tail
-	for {
-		// Of one value more at either end: P(at most skip+1 heads).
-		term *= float64(n-skip) / float64(skip+1)
-		if tail+term > (1-Confidence)/2 || 2*(skip+1) >= n {
-			return skip
-		}
-		tail += term
+	for 2*(skip+1) < n && fewerHeads(n, skip+1) <= (1-Confidence)/2 {
 		skip++
 	}
+	return skip
 }
 
 func median(values []float64) float64 {

@@ -71,6 +71,29 @@ func TestTheIntervalLeavesOutWhatItsConfidenceAllows(t *testing.T) {
 	}
 }
 
+// From the tables of the binomial distribution: how often as few of so many throws are heads.
+func TestDoubtIsThatOfASignTest(t *testing.T) {
+	for _, tt := range []struct {
+		ratios []float64
+		want   float64
+	}{
+		{[]float64{0.9, 0.9, 0.9, 0.9, 0.9}, 0.03125},
+		{[]float64{0.9, 0.9, 0.9, 0.9, 1}, 0.1875},
+		{[]float64{0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9}, 0.0078125},
+		{[]float64{0.9, 1.1, 0.9, 1.1, 1.1}, 0.8125},
+		{[]float64{1, 1, 1}, 1},
+	} {
+		ones := make([]float64, len(tt.ratios))
+		for i := range ones {
+			ones[i] = 1
+		}
+		ratio := throughputs(map[string][]float64{"one": tt.ratios, "other": ones}).Ratio(cell, load.Throughput, "one", "other")
+		if got := ratio.Doubt(1); got != tt.want {
+			t.Errorf("the doubt that %v are below 1 is %v, want %v", tt.ratios, got, tt.want)
+		}
+	}
+}
+
 func TestAMedianLeavesOutWhatIsNotKnown(t *testing.T) {
 	r := throughputs(map[string][]float64{"one": {3, load.Unknown, 1, 2, load.Unknown, 4}})
 	if median, known := r.Median(cell, "one", load.Throughput); median != 2.5 || !known {

@@ -39,7 +39,7 @@ func find(t *testing.T, name string) []target.Target {
 // only judges one target in the only cell there is.
 func only(t *testing.T, name string, r *result.Results) target.Verdict {
 	t.Helper()
-	verdicts := target.Judge(find(t, name), r)
+	verdicts := target.Judge(find(t, name), r, target.PageDoubt)
 	if len(verdicts) != 1 {
 		t.Fatalf("%d verdicts, want one", len(verdicts))
 	}
@@ -47,24 +47,30 @@ func only(t *testing.T, name string, r *result.Results) target.Verdict {
 }
 
 func TestATargetIsMissedOnlyWhereNoiseCannotExplainIt(t *testing.T) {
-	rival := []float64{100, 100, 100, 100, 100}
+	rival := []float64{100, 100, 100, 100, 100, 100, 100}
 	for _, tt := range []struct {
-		name    string
-		own     []float64
-		state   target.State
-		decided bool
+		name       string
+		own        []float64
+		page, gate target.State
 	}{
-		{"far above", []float64{110, 111, 112, 113, 114}, target.Met, true},
-		{"above, and once below", []float64{90, 111, 112, 113, 114}, target.Met, false},
-		{"below, and once above", []float64{90, 91, 92, 93, 98}, target.Near, false},
-		{"far below", []float64{90, 91, 92, 93, 94}, target.Missed, true},
-		{"below, too seldom measured", []float64{90, 91, 92, 93}, target.Open, true},
+		{"far above", []float64{110, 111, 112, 113, 114}, target.Met, target.Met},
+		{"above, and twice below", []float64{90, 90, 112, 113, 114}, target.Met, target.Met},
+		{"below, and once above", []float64{90, 91, 92, 93, 98}, target.Near, target.Open},
+		{"five times below", []float64{90, 91, 92, 93, 94}, target.Missed, target.Open},
+		{"seven times below", []float64{90, 91, 92, 93, 94, 95, 96}, target.Missed, target.Missed},
+		{"seven times, and once above", []float64{90, 91, 92, 93, 94, 95, 98}, target.Near, target.Near},
+		{"too seldom measured", []float64{90, 91, 92, 93}, target.Open, target.Open},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := measured(result.Cell{Workload: "get", Callers: 1}, map[string][]float64{"redisconn": tt.own, "rueidis": rival})
-			v := only(t, "few-callers", r)
-			if v.State != tt.state || v.Decided != tt.decided {
-				t.Errorf("%s, decided: %v; want %s, %v (%+v)", v.State, v.Decided, tt.state, tt.decided, v.Ratio)
+			for doubt, want := range map[float64]target.State{target.PageDoubt: tt.page, target.GateDoubt: tt.gate} {
+				v := target.Judge(find(t, "few-callers"), r, doubt)[0]
+				if v.State != want {
+					t.Errorf("with a doubt of %v it is %s, want %s (%+v)", doubt, v.State, want, v.Ratio)
+				}
+				if v.Undecided() != (want == target.Near || want == target.Open) {
+					t.Errorf("with a doubt of %v, %s is undecided: %v", doubt, v.State, v.Undecided())
+				}
 			}
 		})
 	}
@@ -126,8 +132,8 @@ func TestATargetWithoutItsRivalIsNotMet(t *testing.T) {
 
 func TestAShareIsToldAndNotJudged(t *testing.T) {
 	r := measured(result.Cell{Workload: "pipeline", Callers: 1}, map[string][]float64{"redisconn": {1}, "redis-benchmark": {10}})
-	if v := only(t, "pipeline-share", r); v.State != target.Told || v.Ratio.Median != 0.1 || !v.Decided {
-		t.Errorf("%s with %v, decided: %v", v.State, v.Ratio.Median, v.Decided)
+	if v := only(t, "pipeline-share", r); v.State != target.Told || v.Ratio.Median != 0.1 || v.Undecided() {
+		t.Errorf("%s with %v, undecided: %v", v.State, v.Ratio.Median, v.Undecided())
 	}
 }
 

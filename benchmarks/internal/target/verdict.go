@@ -1,6 +1,7 @@
 package target
 
 import (
+	"math"
 	"slices"
 
 	"github.com/redisconn/redisconn/benchmarks/internal/contestant"
@@ -11,13 +12,13 @@ import (
 // State is what became of a target in a cell.
 type State string
 
-// The states. A target is missed only where the whole interval of the ratio is
-// below it; what noise can explain is near, and no reason to fail.
+// The states. A target is missed only where noise cannot explain it; what noise
+// can explain is near, and no reason to fail.
 const (
 	Met        State = "met"
 	Near       State = "near"
 	Missed     State = "missed"
-	Open       State = "open" // below, with too few repeats for an interval
+	Open       State = "open" // below, after too few repeats to be sure of anything
 	Told       State = "told"
 	Unmeasured State = "not measured"
 )
@@ -29,14 +30,20 @@ type Verdict struct {
 	Against string       // the title of the rival that comes out strongest, or what the peak is
 	Ratio   result.Ratio // above 1 is better
 	State   State
-
-	// Decided says whether more repeats could not change the state: the target
-	// is outside of the ratio's interval.
-	Decided bool
 }
 
-// Judge judges every target in each of its cells that was measured.
-func Judge(targets []Target, r *result.Results) []Verdict {
+// How sure a verdict must be that says missed: the chance to be wrong. A page
+// speaks of one run and has many verdicts, a gate stops people.
+const (
+	PageDoubt = 0.05 // five repeats, all below
+	GateDoubt = 0.01 // seven repeats, all below; of eleven, ten
+)
+
+// Undecided says whether more repeats could change the state for the worse or the better.
+func (v Verdict) Undecided() bool { return v.State == Near || v.State == Open }
+
+// Judge judges every target in each of its cells that was measured, with no more doubt than that.
+func Judge(targets []Target, r *result.Results, doubt float64) []Verdict {
 	measured := r.Cells()
 	var verdicts []Verdict
 	for _, t := range targets {
@@ -44,7 +51,7 @@ func Judge(targets []Target, r *result.Results) []Verdict {
 			if !slices.Contains(measured, cell) {
 				continue
 			}
-			if v := t.judge(cell, measured, r); v.State != Unmeasured || t.AtLeast > 0 {
+			if v := t.judge(cell, measured, r, doubt); v.State != Unmeasured || t.AtLeast > 0 {
 				verdicts = append(verdicts, v)
 			}
 		}
@@ -52,8 +59,8 @@ func Judge(targets []Target, r *result.Results) []Verdict {
 	return verdicts
 }
 
-func (t Target) judge(cell result.Cell, measured []result.Cell, r *result.Results) Verdict {
-	v := Verdict{Target: t, Cell: cell, State: Unmeasured, Decided: true}
+func (t Target) judge(cell result.Cell, measured []result.Cell, r *result.Results, doubt float64) Verdict {
+	v := Verdict{Target: t, Cell: cell, State: Unmeasured}
 	if t.Against == nil {
 		peak := ownPeak(cell, measured, t.Metric, r)
 		v.Against = "its peak, at " + peak.String()
@@ -64,23 +71,22 @@ func (t Target) judge(cell result.Cell, measured []result.Cell, r *result.Result
 	if !v.Ratio.Known() {
 		return v
 	}
-	v.State = t.state(v.Ratio)
-	v.Decided = v.State == Told || v.Ratio.Low >= t.AtLeast || v.Ratio.High < t.AtLeast
+	v.State = t.state(v.Ratio, doubt)
 	return v
 }
 
-func (t Target) state(ratio result.Ratio) State {
+func (t Target) state(ratio result.Ratio, doubt float64) State {
 	switch {
 	case t.AtLeast == 0:
 		return Told
 	case ratio.Median >= t.AtLeast:
 		return Met
-	case ratio.Repeats < result.FewestRepeats:
+	case ratio.Doubt(t.AtLeast) < doubt:
+		return Missed
+	case ratio.Doubt(math.Inf(1)) >= doubt: // not even a ratio that none reached
 		return Open
-	case ratio.High >= t.AtLeast:
-		return Near
 	}
-	return Missed
+	return Near
 }
 
 // strongest finds the rival against which the ratio is lowest. The best of many
