@@ -81,3 +81,4 @@ fuzz: ## run every fuzz target for 20 seconds
 .PHONY: golden
 golden: ## write the golden files anew; read the diff before you commit it
 	$(GO) test . ./cmd/... -run 'Golden|IsUpToDate' -update
+	cd benchmarks && $(GO) test ./internal/report -run Golden -update

@@ -57,5 +57,10 @@ func digits(v float64) string {
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
-// times writes a ratio.
-func times(ratio float64) string { return fmt.Sprintf("%s×", digits(ratio)) }
+// times writes a ratio, with two decimals even where they are zeros: 1.00 is a figure, 1 is a guess.
+func times(ratio float64) string {
+	if ratio < 9.995 {
+		return fmt.Sprintf("%.2f×", ratio)
+	}
+	return digits(ratio) + "×"
+}

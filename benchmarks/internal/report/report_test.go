@@ -143,7 +143,7 @@ func TestThePageNamesTheRivalThatIsAhead(t *testing.T) {
 		redisconn, other float64
 		want             string
 	}{
-		{"behind", 100, 200, "Throughput: no rival is ahead in 0 of 1 cells. Ahead are\n\n- **rueidis**: GET, 64 B with 8 callers (2×)"},
+		{"behind", 100, 200, "Throughput: no rival is ahead in 0 of 1 cells. Ahead are\n\n- **rueidis**: GET, 64 B with 8 callers (2.00×)"},
 		{"ahead", 200, 100, "Throughput: no rival is ahead in 1 of 1 cells.\n"},
 		{"level", 100, 101, "Throughput: no rival is ahead in 1 of 1 cells.\n"},
 	} {

@@ -38,7 +38,7 @@ var Targets = []Target{
 		Against: except("go-redis-auto"), AtLeast: 1.0,
 	},
 	{
-		Name: "some-callers-auto", Claim: "and as fast as that",
+		Name: "some-callers-auto", Claim: "GET and SET with 4 to 32 callers: as fast as go-redis AutoPipeline",
 		Workloads: singleCommands, Callers: []int{4, 8, 32}, Metric: load.Throughput,
 		Against: only("go-redis-auto"), AtLeast: 0.97,
 	},
@@ -48,12 +48,12 @@ var Targets = []Target{
 		Against: only("go-redis", "go-redis-large"), AtLeast: 5,
 	},
 	{
-		Name: "many-callers-rueidis", Claim: "and one and a half times rueidis",
+		Name: "many-callers-rueidis", Claim: "GET and SET with 128 to 2048 callers: one and a half times rueidis",
 		Workloads: singleCommands, Callers: []int{128, 512, 2048}, Metric: load.Throughput,
 		Against: only("rueidis"), AtLeast: 1.5,
 	},
 	{
-		Name: "many-callers-auto", Claim: "and as fast as go-redis AutoPipeline",
+		Name: "many-callers-auto", Claim: "GET and SET with 128 to 2048 callers: as fast as go-redis AutoPipeline",
 		Workloads: singleCommands, Callers: []int{128, 512, 2048}, Metric: load.Throughput,
 		Against: only("go-redis-auto"), AtLeast: 0.97,
 	},
@@ -73,7 +73,7 @@ var Targets = []Target{
 		Against: only("go-redis"), AtLeast: 0.97,
 	},
 	{
-		Name: "pipeline-share", Claim: "share of what redis-benchmark -P 100 reaches (told, not judged)",
+		Name: "pipeline-share", Claim: "RunPipeline with 100 commands: share of what redis-benchmark -P 100 reaches (told, not judged)",
 		Workloads: []string{"pipeline"}, Callers: []int{1, 8, 32}, Metric: load.Throughput,
 		Against: only("redis-benchmark"),
 	},
