@@ -46,7 +46,7 @@ func TestARunLeavesTablesAndFiles(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, stdout)
 		}
 	}
-	if !strings.Contains(stderr, "4 cells, 8 slices") {
+	if !strings.Contains(stderr, "whole: 8 slices") {
 		t.Errorf("the progress is\n%s", stderr)
 	}
 	for _, name := range []string{"benchmarks.md", "benchmarks/results.csv", "benchmarks/throughput-get.svg", "benchmarks/p99-get-1ms.svg"} {
@@ -129,7 +129,7 @@ func TestTheGateMeasuresOnlyWhatItsTargetsNeed(t *testing.T) {
 	if code != exitOK && code != exitFailed {
 		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
-	if !strings.Contains(stderr, "1 cells, 4 slices") {
+	if !strings.Contains(stderr, "gate: 4 slices") {
 		t.Errorf("the progress is\n%s", stderr)
 	}
 	if !strings.Contains(stdout, "get, 128 callers") || !strings.Contains(stdout, "≥ 1.50") {
@@ -203,6 +203,20 @@ func TestProfilesMeasureWhatTheyName(t *testing.T) {
 	}
 }
 
+// On a terminal progress is one line: it is cleared, drawn anew, and gone before something else is said.
+func TestOnATerminalProgressIsOneLine(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out)
+	p.terminal, p.now = true, func() time.Time { return time.Unix(0, 0) }
+	p.start(2, time.Minute, true)
+	p.step(tournament.Step{Cell: result.Cell{Workload: "get", Callers: 8}, Contestant: contestant.About{Title: "redigo"}})
+	p.say("done")
+	want := "\r\x1b[K" + strings.Repeat("░", barWidth) + "   0 %  1m0s left  round 1: get, 8 callers: redigo" + "\r\x1b[Kdone\n"
+	if out.String() != want {
+		t.Errorf("told %q, want %q", out.String(), want)
+	}
+}
+
 func TestACPUProfileIsWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cpu.prof")
 	code, _, stderr := command(t, "-out", "", "-workloads", "get", "-callers", "1", "-links", "0",
@@ -230,6 +244,36 @@ func TestTheGateMeasuresACellOfEveryTarget(t *testing.T) {
 	for _, goal := range target.Targets {
 		if !slices.ContainsFunc(goal.Cells(), func(cell result.Cell) bool { return slices.Contains(cells, cell) }) {
 			t.Errorf("no cell of the gate is about %s", goal.Name)
+		}
+	}
+}
+
+// A cell is measured again when its verdict is open, and with a peak every cell that could be the peak.
+func TestWhatIsUndecidedIsMeasuredAgain(t *testing.T) {
+	cells := gate.cells(settings{})
+	verdict := func(name string, cell result.Cell, state target.State) target.Verdict {
+		found, err := target.Find([]string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return target.Verdict{Target: found[0], Cell: cell, State: state}
+	}
+	get8, set8 := result.Cell{Workload: "get", Callers: 8}, result.Cell{Workload: "set", Callers: 8}
+	get2048 := result.Cell{Workload: "get", Callers: 2048}
+	for _, tt := range []struct {
+		name     string
+		verdicts []target.Verdict
+		cells    int
+		targets  int
+	}{
+		{"all met or missed", []target.Verdict{verdict("p99", get8, target.Missed), verdict("p99", set8, target.Met)}, 0, 0},
+		{"one is near", []target.Verdict{verdict("some-callers", get8, target.Near), verdict("some-callers", set8, target.Met)}, 1, 1},
+		{"two of one target", []target.Verdict{verdict("some-callers", get8, target.Near), verdict("some-callers", set8, target.Open)}, 2, 1},
+		{"a peak", []target.Verdict{verdict("no-collapse", get2048, target.Near)}, 6, 1},
+	} {
+		again, undecided := open(tt.verdicts, cells)
+		if len(again) != tt.cells || len(undecided) != tt.targets {
+			t.Errorf("%s: %v again for %d targets; want %d cells and %d targets", tt.name, again, len(undecided), tt.cells, tt.targets)
 		}
 	}
 }

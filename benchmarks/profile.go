@@ -34,7 +34,7 @@ var whole = profile{
 		{workloads: []string{"incr", "get-4k", "set-4k"}, callers: []int{1, 8, 128, 2048}},
 		{workloads: []string{"pipeline"}, callers: []int{1, 8, 32, 128}},
 		{workloads: []string{"get"}, link: time.Millisecond, callers: []int{1, 8, 128, 2048}},
-		{workloads: []string{"get"}, link: 10 * time.Millisecond, callers: []int{1, 8, 128, 2048}},
+		{workloads: []string{"get"}, link: 10 * time.Millisecond, callers: []int{1, 8, 128, 512}},
 	},
 	repeats: result.FewestRepeats, warmup: 50 * time.Millisecond, slice: 130 * time.Millisecond,
 }

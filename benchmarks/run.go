@@ -128,7 +128,7 @@ func (b *benchmark) rounds(ctx context.Context, t *tournament.Tournament, from, 
 	total := t.Time(steps)
 	again := from > 0 // settle has told of it
 	if !again {
-		b.progress.say(fmt.Sprintf("%s: %d cells, %d slices, about %s", b.profile.name, len(cells), len(steps), total.Round(time.Second)))
+		b.progress.say(fmt.Sprintf("%s: %d slices, about %s", b.profile.name, len(steps), total.Round(time.Second)))
 	}
 	b.progress.start(len(steps), total, again)
 	return t.Run(ctx, steps)
