@@ -11,7 +11,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .PHONY: test
-test: deps format vet lint modules docs-check cover ## everything CI runs: installs what it needs, checks and tests it all
+test: deps format vet lint modules docs-check cover bench-test ## everything CI runs: installs what it needs, checks and tests it all
 
 .PHONY: deps
 deps: ## install redis-server where it is missing
@@ -58,6 +58,18 @@ docs-check: ## fail when a generated page is not up to date
 faults: deps ## measure every fault beside plain go-redis and write docs/faults.md
 	$(GO) test ./internal/faults -count=1 -timeout 20m -args -report $(CURDIR)/docs/faults.md
 
+.PHONY: bench-test
+bench-test: ## vet, lint and test the benchmarks, a module of their own
+	cd benchmarks && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./... && $(GO) mod tidy -diff && $(GO) test -shuffle=on ./...
+
+.PHONY: bench
+bench: deps ## measure redisconn beside its rivals, about twelve minutes, and write docs/benchmarks.md
+	cd benchmarks && $(GO) run . -out ../docs
+
+.PHONY: bench-gate
+bench-gate: deps ## fail when redisconn misses a target of speed, by ratio inside the run
+	cd benchmarks && $(GO) run . -gate
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for 20 seconds
 	@set -e; for pkg in $$($(GO) list ./...); do \
@@ -69,3 +81,4 @@ fuzz: ## run every fuzz target for 20 seconds
 .PHONY: golden
 golden: ## write the golden files anew; read the diff before you commit it
 	$(GO) test . ./cmd/... -run 'Golden|IsUpToDate' -update
+	cd benchmarks && $(GO) test ./internal/report -run Golden -update
