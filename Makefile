@@ -58,6 +58,10 @@ docs-check: ## fail when a generated page is not up to date
 faults: deps ## measure every fault beside plain go-redis and write docs/faults.md
 	$(GO) test ./internal/faults -count=1 -timeout 20m -args -report $(CURDIR)/docs/faults.md
 
+.PHONY: faults-lane
+faults-lane: deps ## the same promises with every command that may on the lane; writes nothing
+	$(GO) test ./internal/faults -count=1 -timeout 20m -args -pipelining always
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for 20 seconds
 	@set -e; for pkg in $$($(GO) list ./...); do \

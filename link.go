@@ -30,6 +30,7 @@ const (
 type linkError struct {
 	phase phase
 	err   error
+	none  bool // of what was to be written nothing was: it proves this of all commands of a batch
 	paid  bool // the retry budget was charged for it, once for all commands of a flight
 }
 
@@ -72,6 +73,7 @@ type link struct {
 	net.Conn
 	guard       *respguard.Guard
 	handshaking atomic.Bool // a subscription reads and writes at once
+	written     atomic.Bool // something was, since the peer last sent something
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
 	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
 	release     func() bool // ends the tie to the generation's life
@@ -157,14 +159,15 @@ func (l *link) Write(p []byte) (int, error) {
 		l.handshaking.Store(false)
 	}
 	if l.hungUp != nil && !l.handshaking.Load() && l.hungUp() {
-		return 0, &linkError{phase: phaseWrite, err: io.EOF}
+		return 0, l.unwritten(0, io.EOF)
 	}
 	n, err := l.Conn.Write(p)
 	if err == nil {
+		l.written.Store(true)
 		return n, nil
 	}
 	if !l.handshaking.Load() {
-		return n, &linkError{phase: phaseWrite, err: err}
+		return n, l.unwritten(n, err)
 	}
 	if l.refusal == "" {
 		// Under TLS 1.3 a server refuses a client's certificate after the
@@ -186,6 +189,7 @@ func (l *link) Read(p []byte) (int, error) {
 	}
 	n, err := l.Conn.Read(p)
 	if n > 0 {
+		l.written.Store(false)
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
 			l.violation = l.failed(limit)
@@ -224,7 +228,14 @@ func (l *link) SetWriteDeadline(t time.Time) error {
 	if l.handshaking.Load() {
 		return l.failed(err)
 	}
-	return &linkError{phase: phaseWrite, err: err}
+	return l.unwritten(0, err)
+}
+
+// unwritten is the failure of a write of which the kernel took n bytes. The driver
+// writes a batch as a whole before it reads, so when nothing was written since the
+// last reply, nothing of the batch was.
+func (l *link) unwritten(n int, err error) *linkError {
+	return &linkError{phase: phaseWrite, err: err, none: n == 0 && !l.written.Load()}
 }
 
 // SetReadDeadline fails on a connection that was cut; the driver then reads no
