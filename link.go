@@ -72,26 +72,48 @@ func (e *linkError) class() Class {
 type link struct {
 	net.Conn
 	guard       *respguard.Guard
-	handshaking atomic.Bool // a subscription reads and writes at once
-	written     atomic.Bool // something was, since the peer last sent something
-	refusal     lastWords   // an error reply to the handshake; touched only by the reader
-	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
-	release     func() bool // ends the tie to the generation's life
-	secret      Secret      // that the handshake sends, and that nobody is to send back
-	hungUp      func() bool // under TLS, where it can be known: whether the peer has closed
+	handshaking atomic.Bool  // a subscription reads and writes at once
+	written     atomic.Bool  // something was, since the peer last sent something
+	heard       atomic.Int64 // when the peer last sent something, by sinceStart
+	watched     bool         // pushes may come at any time, so the socket is always to be looked at
+	refusal     lastWords    // an error reply to the handshake; touched only by the reader
+	violation   error        // the guard's verdict, once it has fallen; touched only by the reader
+	release     func() bool  // ends the tie to the generation's life
+	secret      Secret       // that the handshake sends, and that nobody is to send back
+	hungUp      func() bool  // under TLS, where it can be known: whether the peer has closed
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
-// finds the ones that the server closed. The driver does not do so under TLS:
+// finds the ones that the server closed. One that has just answered need not be
+// looked at: a busy caller saves a system call, and three allocations. The driver does not do so under TLS:
 // what it would see there are records, not replies. There, the link looks at the
 // state of the TCP connection before it writes; otherwise every idle connection
 // that a server closes would cost a command that must not be repeated.
 type plainLink struct{ *link }
 
+// trustedFor is how long an answer vouches for its connection. It is shorter than
+// any pause in which a server closes one for being idle.
+const trustedFor = 100 * time.Microsecond
+
 // SyscallConn gives access to the socket.
 func (l plainLink) SyscallConn() (syscall.RawConn, error) {
+	if !l.watched && sinceStart()-time.Duration(l.heard.Load()) < trustedFor {
+		return trustedConn{}, nil
+	}
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
+
+// trustedConn is a socket at which there is nothing to see.
+type trustedConn struct{}
+
+func (trustedConn) Control(func(uintptr)) error    { return nil }
+func (trustedConn) Read(func(uintptr) bool) error  { return nil }
+func (trustedConn) Write(func(uintptr) bool) error { return nil }
+
+var start = time.Now()
+
+// sinceStart is a clock without an allocation that fits an atomic.
+func sinceStart() time.Duration { return time.Since(start) }
 
 // newLink wraps a fresh connection, on which the secret will be sent; release
 // is called when it is closed.
@@ -190,6 +212,7 @@ func (l *link) Read(p []byte) (int, error) {
 	n, err := l.Conn.Read(p)
 	if n > 0 {
 		l.written.Store(false)
+		l.heard.Store(int64(sinceStart()))
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
 			l.violation = l.failed(limit)

@@ -120,7 +120,7 @@ func TestShutdownWhileTheServerIsStoppedEndsAtItsDeadline(t *testing.T) {
 			var seen *outcomes
 			took := within(t, drainBudget+drainSlack, "Drain", func() time.Duration {
 				server := redisconntest.NewServer(t)
-				client := open(t, server.Addr(), func(cfg *redisconn.Config) { cfg.Pool.Size = callers })
+				client := dialDirect(t, server.Addr(), callers).(*redisconn.Client)
 				warmUp(t, client, callers)
 				server.Pause()
 				seen = &outcomes{}
