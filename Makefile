@@ -69,6 +69,9 @@ bench: deps ## measure redisconn beside its rivals, about twelve minutes, and wr
 .PHONY: bench-gate
 bench-gate: deps ## fail when redisconn misses a target of speed, by ratio inside the run
 	cd benchmarks && $(GO) run . -gate
+.PHONY: faults-lane
+faults-lane: deps ## the same promises with every command that may on the lane; writes nothing
+	$(GO) test ./internal/faults -count=1 -timeout 20m -args -pipelining always
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for 20 seconds

@@ -173,7 +173,7 @@ func diagnoseEach(cmds []redis.Cmder) []failure {
 		}
 		failures[i] = diagnose(cmd.Err())
 		var link *linkError
-		if errors.As(cmd.Err(), &link) && link.phase == phaseWrite && i < len(cmds)-1 {
+		if errors.As(cmd.Err(), &link) && link.phase == phaseWrite && !link.none && i < len(cmds)-1 {
 			failures[i].applied = AppliedMaybe
 		}
 	}

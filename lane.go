@@ -98,6 +98,9 @@ func (l *lane) carry(ctx context.Context, cmd redis.Cmder) error {
 // carryFor carries a command whose caller may leave before it lands. Nothing may
 // be written to the command from then on, so a copy travels in its place.
 func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	standIn := cmd.Clone()
 	if !isFaithful(cmd, standIn) {
 		return errLaneShut
@@ -108,14 +111,18 @@ func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
 	}
 	select {
 	case <-f.landed:
-		takeOver(cmd, standIn)
-		return cmd.Err()
 	case <-ctx.Done():
+		if l.leave(f, standIn) {
+			return &linkError{phase: phaseWrite, err: ctx.Err()}
+		}
+		select {
+		case <-f.landed: // at the same time, and a reply is the better answer
+		default:
+			return &linkError{phase: phaseRead, err: ctx.Err()}
+		}
 	}
-	if l.leave(f, standIn) {
-		return &linkError{phase: phaseWrite, err: ctx.Err()}
-	}
-	return &linkError{phase: phaseRead, err: ctx.Err()}
+	takeOver(cmd, standIn)
+	return cmd.Err()
 }
 
 // board joins the next flight, or returns nil. A ctx that is not nil bounds the flight.

@@ -30,9 +30,13 @@ func fits(cmd redis.Cmder) bool {
 	return size <= largePassenger && !cmd.NoRetry()
 }
 
-// isFaithful reports whether a copy of a command can take its place: a type of
-// the program's own is copied as the driver's type inside it.
-func isFaithful(cmd, standIn redis.Cmder) bool { return reflect.TypeOf(cmd) == reflect.TypeOf(standIn) }
+// isFaithful reports whether a copy of a command can take its place. That of a
+// type of the program's own is the driver's type inside it; that of a command
+// which reads into the caller's buffer is without the buffer.
+func isFaithful(cmd, standIn redis.Cmder) bool {
+	_, borrows := cmd.(*redis.ZeroCopyStringCmd)
+	return !borrows && reflect.TypeOf(cmd) == reflect.TypeOf(standIn)
+}
 
 // takeOver gives a command the result of the copy that travelled for it.
 func takeOver(cmd, standIn redis.Cmder) {

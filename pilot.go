@@ -118,7 +118,7 @@ func (l *lane) assess(f *flight, err error) {
 	paid := link.phase != phaseDial && l.retries.take()
 	last := &linkError{phase: link.phase, err: link.err, paid: paid}
 	others := last
-	if link.phase == phaseWrite {
+	if link.phase == phaseWrite && !link.none {
 		others = &linkError{phase: phaseRead, err: link.err, paid: paid}
 	}
 	for i, cmd := range f.cmds {
