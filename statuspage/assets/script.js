@@ -31,9 +31,20 @@
     for (const { name, value } of to.attributes) {
       if (from.getAttribute(name) !== value && !readers(name)) from.setAttribute(name, value);
     }
+    const ids = new Set([...to.children].map((child) => child.id));
+    for (const child of [...from.children]) if (child.id && !ids.has(child.id)) child.remove();
     let next = from.firstChild;
+    const drop = () => {
+      const gone = next;
+      next = next.nextSibling;
+      gone.remove();
+    };
     for (const fresh of to.childNodes) {
-      const old = fresh.id ? [...from.children].find((child) => child.id === fresh.id) : next && !next.id && next.nodeName === fresh.nodeName && next;
+      let old = next && !next.id && next.nodeName === fresh.nodeName ? next : null;
+      if (fresh.id) {
+        old = [...from.children].find((child) => child.id === fresh.id);
+        while (old && next && next !== old && !next.id) drop(); // what moves loses the focus
+      }
       if (!old) {
         from.insertBefore(document.importNode(fresh, true), next);
         continue;
@@ -42,11 +53,7 @@
       else from.insertBefore(old, next);
       morph(old, fresh);
     }
-    while (next) {
-      const gone = next;
-      next = next.nextSibling;
-      gone.remove();
-    }
+    while (next) drop();
   }
 
   function update(html) {

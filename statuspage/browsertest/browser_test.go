@@ -44,7 +44,7 @@ func newBrowser(t *testing.T, width, height int) *browser {
 		chromedp.WSURLReadTimeout(patience),
 		chromedp.WindowSize(width, height),
 	}
-	allocated, release := chromedp.NewExecAllocator(t.Context(), options...)
+	allocated, release := chromedp.NewExecAllocator(context.Background(), options...) // t's own ends before its cleanups
 	b := &browser{t: t}
 	ctx, closeTab := chromedp.NewContext(allocated, chromedp.WithListener(b.hear))
 	b.ctx = ctx
@@ -135,8 +135,9 @@ func value[T any](b *browser, expression string) T {
 	return do(b, chromedp.Evaluate[T](expression))
 }
 
-// await waits until an expression holds in the page.
+// await waits until an expression holds in the page, which may be loading anew meanwhile.
 func (b *browser) await(what, expression string) {
 	b.t.Helper()
-	redisconntest.Eventually(b.t, patience, what, func() bool { return value[bool](b, expression) })
+	safe := "(() => { try { return Boolean(" + expression + ") } catch { return false } })()"
+	redisconntest.Eventually(b.t, patience, what, func() bool { return value[bool](b, safe) })
 }

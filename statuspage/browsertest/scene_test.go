@@ -24,10 +24,12 @@ const canary = "cAnaRy-password-7x"
 // scene is a service with a page: its Redis, a client with something to do, and
 // what the page has said so far.
 type scene struct {
-	redis  *redisconntest.Server
-	client *redisconn.Client
-	page   *statuspage.Page
-	url    string
+	redis   *redisconntest.Server
+	client  *redisconn.Client
+	clients redisconn.Named
+	page    *statuspage.Page
+	server  *httptest.Server
+	url     string
 
 	mu   sync.Mutex // guards said
 	said []byte     // all responses
@@ -58,17 +60,18 @@ func newScene(t *testing.T, options statuspage.Options) *scene {
 	if options.Title == "" {
 		options.Title = "Redis of orders-api"
 	}
-	s.page = statuspage.New(redisconn.Named{"cache": s.client}, options)
+	s.clients = redisconn.Named{"cache": s.client}
+	s.page = statuspage.New(s.clients, options)
 	s.page.Start()
 	t.Cleanup(s.page.Close)
 	mux := http.NewServeMux()
 	mux.Handle("/debug/redis/", s.page)
-	server := httptest.NewServer(s.record(mux))
+	s.server = httptest.NewServer(s.record(mux))
 	t.Cleanup(func() {
 		s.page.Close() // before the server, which waits for its streams
-		server.Close()
+		s.server.Close()
 	})
-	s.url = server.URL + "/debug/redis/"
+	s.url = s.server.URL + "/debug/redis/"
 	return s
 }
 

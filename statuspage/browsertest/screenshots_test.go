@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/redisconn/redisconn"
@@ -32,7 +31,7 @@ func TestScreenshots(t *testing.T) {
 	s.redis.Kill()
 	redisconntest.Eventually(t, patience, "the outage", func() bool { return s.client.State() == redisconn.StateDown })
 	time.Sleep(12 * time.Second) // long enough to be seen
-	b.await("the outage on the page", `document.querySelector(".client .state").textContent.includes("down")`)
+	b.await("the outage on the page", stateIs+`("down")`)
 	b.picture("statuspage-outage.png", "light", 0)
 
 	s.redis.Start()
@@ -46,9 +45,7 @@ func TestScreenshots(t *testing.T) {
 // picture takes a picture of the whole page, or of a narrow screen.
 func (b *browser) picture(name, scheme string, width int64) {
 	b.t.Helper()
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	})
+	b.prefer("prefers-color-scheme", scheme)
 	if width > 0 {
 		do(b, chromedp.EmulateViewport(width, 844))
 	}
