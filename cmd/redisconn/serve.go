@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -35,7 +36,7 @@ func (a *app) serveCommand() *cli.Command {
 		Usage: "a status page and health endpoints for one connection",
 		Description: `The page is at /, the same as JSON at /status.json, and the health endpoints are
 /livez, /readyz, /startupz and /healthz. It connects in the background and stays up
-while Redis is down: that is what it is there to show. Ctrl-C ends it.
+while Redis is down: that is what it is there to show. Ctrl-C ends it, with 0.
 
 It listens on this machine only. To listen to others it wants a token, which
 browsers ask for as a password, or to be told that none is needed.
@@ -47,8 +48,8 @@ browsers ask for as a password, or to be told that none is needed.
 				Usage: "show the page and details only to who knows the token in `FILE`"},
 			&cli.BoolFlag{Name: "without-token",
 				Usage: "let everybody who reaches the page see it"},
-			&cli.StringSliceFlag{Name: "name",
-				Usage: "answer to this host `NAME` too; may be repeated"},
+			&cli.StringFlag{Name: "names",
+				Usage: "answer to these host `NAMES` too, separated by commas"},
 		},
 		Action: a.serve,
 	}
@@ -100,13 +101,18 @@ func (a *app) listen(ctx context.Context, addr string, handler http.Handler, pag
 	a.stdout.printf("the status page is at http://%s/\n", listener.Addr())
 	events, stop := client.Events(64)
 	defer stop()
+	var told time.Time // what has happened before there was somebody to listen
+	for _, e := range client.History() {
+		a.tellState(e)
+		told = e.At
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	for {
 		select {
 		case e := <-events:
-			if e.Kind == redisconn.EventStateChange {
-				a.stderr.printf("%s %s: %s\n", e.At.UTC().Format(time.TimeOnly), e.To, e.Detail)
+			if e.At.After(told) {
+				a.tellState(e)
 			}
 		case err := <-ended:
 			return err
@@ -116,6 +122,13 @@ func (a *app) listen(ctx context.Context, addr string, handler http.Handler, pag
 			defer cancel()
 			return server.Shutdown(grace)
 		}
+	}
+}
+
+// tellState prints a change of the client's state on one line.
+func (a *app) tellState(e redisconn.Event) {
+	if e.Kind == redisconn.EventStateChange {
+		a.stderr.printf("%s %s: %s\n", e.At.UTC().Format(time.TimeOnly), e.To, e.Detail)
 	}
 }
 
@@ -186,5 +199,5 @@ func servedNames(cmd *cli.Command, token redisconn.Secret) []string {
 	if token != "" {
 		return []string{"*"}
 	}
-	return cmd.StringSlice("name")
+	return strings.FieldsFunc(cmd.String("names"), func(r rune) bool { return r == ',' || r == ' ' })
 }
