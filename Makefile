@@ -2,7 +2,7 @@ GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What the coverage promise is about: the library. The command and the test kit
 # are tested too, and counted apart.
-LIBRARY     := .,./embedded/...,./internal/effect/...,./internal/respguard/...
+LIBRARY     := .,./embedded/...,./internal/effect/...,./internal/respguard/...,./healthhttp/...,./statuspage/...
 
 export REDISCONN_REQUIRE_REDIS := 1
 
@@ -68,4 +68,19 @@ fuzz: ## run every fuzz target for 20 seconds
 
 .PHONY: golden
 golden: ## write the golden files anew; read the diff before you commit it
-	$(GO) test . ./cmd/... -run 'Golden|IsUpToDate' -update
+	$(GO) test . ./cmd/... ./healthhttp -run 'Golden|IsUpToDate' -update
+
+.PHONY: browser-test
+browser-test: deps ## the status page in a real Chromium: installs one where it is missing
+	@scripts/need-chromium
+	cd statuspage/browsertest && REDISCONN_REQUIRE_CHROMIUM=1 $(GO) test -count=1 ./...
+
+.PHONY: grpc-test
+grpc-test: deps ## the gRPC health adapter, a module of its own
+	cd grpchealth && $(GO) vet ./... && $(GO) test -race -count=1 ./...
+
+.PHONY: screenshots
+screenshots: deps ## take the pictures in docs/images anew; look at them before you commit them
+	@scripts/need-chromium
+	@mkdir -p docs/images
+	cd statuspage/browsertest && $(GO) test -count=1 -run Screenshots . -args -screenshots $(CURDIR)/docs/images

@@ -64,10 +64,7 @@ func (a *app) serve(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	explanation, err := builder.Explain()
-	if err != nil {
-		return err
-	}
+	explanation, _ := builder.Explain() // Build returns the same error
 	cfg, err := builder.Build()
 	if err != nil {
 		return err

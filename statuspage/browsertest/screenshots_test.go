@@ -1,7 +1,9 @@
 package browsertest
 
 import (
+	"bytes"
 	"flag"
+	"image/png"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,25 +34,28 @@ func TestScreenshots(t *testing.T) {
 	redisconntest.Eventually(t, patience, "the outage", func() bool { return s.client.State() == redisconn.StateDown })
 	time.Sleep(12 * time.Second) // long enough to be seen
 	b.await("the outage on the page", stateIs+`("down")`)
-	b.picture("statuspage-outage.png", "light", 0)
+	b.picture("statuspage-outage.png", "light")
 
 	s.redis.Start()
 	redisconntest.Eventually(t, patience, "the recovery", func() bool { return s.client.State() == redisconn.StateReady })
 	time.Sleep(30 * time.Second)
-	b.picture("statuspage-light.png", "light", 0)
-	b.picture("statuspage-dark.png", "dark", 0)
-	b.picture("statuspage-phone.png", "light", 390)
+	b.picture("statuspage-light.png", "light")
+	b.picture("statuspage-dark.png", "dark")
 }
 
-// picture takes a picture of the whole page, or of a narrow screen.
-func (b *browser) picture(name, scheme string, width int64) {
+// picture takes a picture of the whole page.
+func (b *browser) picture(name, scheme string) {
 	b.t.Helper()
 	b.prefer("prefers-color-scheme", scheme)
-	if width > 0 {
-		do(b, chromedp.EmulateViewport(width, 844))
+	taken, err := png.Decode(bytes.NewReader(do(b, chromedp.FullScreenshot(100))))
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	image := do(b, chromedp.FullScreenshot(100))
-	if err := os.WriteFile(filepath.Join(*screenshots, name), image, 0o644); err != nil {
+	var small bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, taken); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*screenshots, name), small.Bytes(), 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }
