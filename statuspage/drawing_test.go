@@ -56,6 +56,7 @@ func TestATimelineIsWhatTheRecorderKnows(t *testing.T) {
 
 func TestUptimeIsOfTheTimeThatIsKnown(t *testing.T) {
 	got := uptime([]Span{
+		{State: redisconn.StateConnecting, From: at(-60), Until: at(0)},
 		{State: redisconn.StateReady, From: at(0), Until: at(60)}, {State: redisconn.StateDown, From: at(60), Until: at(70)},
 		{State: redisconn.StateDegraded, From: at(70), Until: at(75)}, {State: redisconn.StateDown, From: at(75), Until: at(80)},
 	})
@@ -179,6 +180,19 @@ func TestTheVerdictIsThatOfAll(t *testing.T) {
 		if got := s.verdict(); got != want {
 			t.Errorf("%v: %s, want %s", statuses, got, want)
 		}
+	}
+}
+
+// A service whose Redis was never there used to be told "not connected" and had to
+// find the reason among the events.
+func TestAClientThatNeverConnectedTellsWhyItsLastAttemptFailed(t *testing.T) {
+	c := ClientSnapshot{Health: redisconn.Health{Status: redisconn.StatusFail, Reason: "not connected"}}
+	if info, found := c.trouble(); info.Meaning != "" || found != "" {
+		t.Errorf("before any attempt: %v, %s", info, found)
+	}
+	c.Troubles = troubles([]redisconn.Event{{At: noon, Kind: redisconn.EventAttempt, Class: redisconn.ClassAuth, Detail: "WRONGPASS"}})
+	if info, found := c.trouble(); info.Class != redisconn.ClassAuth || found != "WRONGPASS" {
+		t.Errorf("after an attempt: %v, %s", info, found)
 	}
 }
 

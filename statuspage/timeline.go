@@ -49,10 +49,11 @@ func timeline(history []redisconn.Event, last redisconn.StateChange, from, until
 // works reports whether commands work in a state.
 func works(s redisconn.State) bool { return s == redisconn.StateReady || s == redisconn.StateDegraded }
 
-// Uptime is how well a client worked during the time that is shown.
+// Uptime is how well a client worked during the time that is shown. Before it is
+// connected and after it is told to end it is neither up nor down.
 type Uptime struct {
-	Known   float64 `json:"known_s"` // how much of the time is known
-	Percent float64 `json:"percent"` // of what is known
+	Known   float64 `json:"known_s"` // how long it was up or down
+	Percent float64 `json:"percent"` // of that, how much it was up
 	Outages int     `json:"outages"` // that began in this time, or go on
 	Longest float64 `json:"longest_s"`
 }
@@ -63,11 +64,12 @@ func uptime(spans []Span) Uptime {
 	var u Uptime
 	for _, s := range spans {
 		lasted := s.Until.Sub(s.From)
-		known += lasted
 		switch {
 		case works(s.State):
+			known += lasted
 			up += lasted
 		case s.State == redisconn.StateDown:
+			known += lasted
 			u.Outages++
 			u.Longest = max(u.Longest, lasted.Seconds())
 		}

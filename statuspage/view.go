@@ -100,6 +100,21 @@ func (s *Snapshot) verdict() string {
 	return "all well"
 }
 
+// trouble is what is wrong with a client: the class behind its health, or, before
+// it was ever connected, behind the last attempt; and what was found beyond what
+// the class says.
+func (c ClientSnapshot) trouble() (info redisconn.ClassInfo, found string) {
+	class, found := c.Health.Class, c.Health.Reason
+	if class == "" && c.Health.Status == redisconn.StatusFail && len(c.Troubles) > 0 {
+		class, found = c.Troubles[0].Class, c.Troubles[0].Detail
+	}
+	if class == "" {
+		return redisconn.ClassInfo{}, ""
+	}
+	info = class.Info()
+	return info, strings.TrimPrefix(found, info.Meaning+": ")
+}
+
 func (a axis) draw(id string, c ClientSnapshot, interval time.Duration) clientView {
 	v := clientView{
 		ClientSnapshot: c, ID: id, Mark: stateMarks[c.Health.State], For: a.until.Sub(c.Health.Since),
@@ -107,10 +122,7 @@ func (a axis) draw(id string, c ClientSnapshot, interval time.Duration) clientVi
 		Direct: c.Figures.Commands - c.Routes.Lane - c.Routes.Blocking,
 		Untold: max(len(c.Events)-eventsShown, 0),
 	}
-	if c.Health.Class != "" {
-		v.Trouble = c.Health.Class.Info()
-		v.Found = strings.TrimPrefix(c.Health.Reason, v.Trouble.Meaning+": ")
-	}
+	v.Trouble, v.Found = c.trouble()
 	if server := c.Health.Server; server != nil {
 		v.Server = server.Name + " " + server.Version
 	}

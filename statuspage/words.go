@@ -124,7 +124,7 @@ func tell(e redisconn.Event) told {
 		}
 	case redisconn.EventStage:
 		t.What = fmt.Sprintf("%s proved", e.Stage)
-		if e.Took > 0 {
+		if e.Took >= time.Microsecond {
 			t.What += " in " + ms(e.Took)
 		}
 	case redisconn.EventAttempt:
