@@ -94,6 +94,28 @@ func TestALineIsInterruptedWhereSamplesAreMissing(t *testing.T) {
 	}
 }
 
+func TestAPlotHasNoMorePointsThanPixels(t *testing.T) {
+	var samples []Sample
+	for i := range Samples {
+		samples = append(samples, Sample{At: at(i), Seconds: 1, Commands: 10, Failures: 1, Latency: float64(i), InUse: i % 7, Waiting: i % 3})
+	}
+	few, step := condense(samples[:maxPoints], time.Second)
+	if len(few) != maxPoints || step != time.Second {
+		t.Errorf("few samples become %d of %s", len(few), step)
+	}
+	got, step := condense(samples, time.Second)
+	if len(got) != maxPoints || step != 3*time.Second {
+		t.Fatalf("%d samples of %s", len(got), step)
+	}
+	want := Sample{At: at(897), Seconds: 3, Commands: 30, Failures: 3, Latency: 899, InUse: 3, Waiting: 2}
+	if last := got[len(got)-1]; last != want {
+		t.Errorf("the last is %+v, want %+v", last, want)
+	}
+	if samples[897].Commands != 10 {
+		t.Error("the samples themselves are changed")
+	}
+}
+
 func TestScalesHaveRoundEdges(t *testing.T) {
 	for v, want := range map[float64]float64{0: 1, 0.3: 0.5, 1: 1, 1.1: 2, 4: 5, 7: 10, 20: 20, 510: 1000} {
 		if got := ceiling(v); got != want {
@@ -250,4 +272,25 @@ func TestEverythingAClientTellsIsDrawn(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
+}
+
+// What an update of the live page costs: drawn once a second, however many read it.
+func BenchmarkAnUpdateOfOneClient(b *testing.B) {
+	c := ClientSnapshot{Name: "cache", Config: redisconn.DefaultConfig().Explain(), Health: redisconn.Health{State: redisconn.StateReady, Since: at(-3600)}}
+	for i := range Samples {
+		c.Samples = append(c.Samples, Sample{At: at(i - Samples), Seconds: 1, Commands: int64(i % 97), Latency: float64(1 + i%13), InUse: i % 7})
+	}
+	for i := range eventsShown {
+		c.Events = append(c.Events, redisconn.Event{At: at(-i), Kind: redisconn.EventProbeFailed, Class: redisconn.ClassTimeout, Detail: "i/o timeout"})
+	}
+	a := axis{at(-Samples), noon}
+	var drawn strings.Builder
+	for b.Loop() {
+		drawn.Reset()
+		v := view{Snapshot: Snapshot{Now: noon}, Labels: a.labels(), Clients: []clientView{a.draw("client-1", c, time.Second)}}
+		if err := templates.ExecuteTemplate(&drawn, "content", v); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(drawn.Len()), "B/update")
 }

@@ -197,15 +197,46 @@ func number(v float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
 }
 
+// maxPoints is how many points a plot has at most: about one for each pixel. More
+// would only be sent.
+const maxPoints = 300
+
+// condense merges neighbours until few enough samples are left, and returns the
+// time that each then stands for. Which ones are neighbours is a matter of the
+// clock, so that the curve does not tremble as it moves on.
+func condense(samples []Sample, interval time.Duration) ([]Sample, time.Duration) {
+	if len(samples) <= maxPoints {
+		return samples, interval
+	}
+	step := interval * time.Duration((len(samples)+maxPoints-1)/maxPoints)
+	var condensed []Sample
+	var slot time.Time
+	for _, s := range samples {
+		if at := s.At.Truncate(step); len(condensed) == 0 || !at.Equal(slot) {
+			condensed, slot = append(condensed, s), at
+			continue
+		}
+		last := &condensed[len(condensed)-1]
+		last.Seconds += s.Seconds
+		last.Commands += s.Commands
+		last.Failures += s.Failures
+		last.Latency = max(last.Latency, s.Latency)
+		last.InUse = max(last.InUse, s.InUse)
+		last.Waiting = max(last.Waiting, s.Waiting)
+	}
+	return condensed, step
+}
+
 // plots draws the samples of a client.
 func (a axis) plots(c ClientSnapshot, interval time.Duration) []plot {
+	samples, interval := condense(c.Samples, interval)
 	gap := 5 * interval / 2
 	latency := func(s Sample) (float64, bool) { return s.Latency, s.Latency > 0 }
 	paceOf := func(s Sample) (float64, bool) { return float64(s.Commands) / s.Seconds, s.Seconds > 0 }
 	inUse := func(s Sample) (float64, bool) { return float64(s.InUse), true }
 
-	least, slowest := extremes(c.Samples, latency)
-	_, fastest := extremes(c.Samples, paceOf)
+	least, slowest := extremes(samples, latency)
+	_, fastest := extremes(samples, paceOf)
 	latencies, paces, pool := logarithmic(least, slowest), linear(fastest), scale{0, float64(max(c.Health.Pool.Size, 1))}
 	now := "–"
 	if works(c.Health.State) {
@@ -215,15 +246,15 @@ func (a axis) plots(c ClientSnapshot, interval time.Duration) []plot {
 		{ID: "latency", Title: "PING latency", Now: now, Top: msOf(latencies.top), Ground: msOf(latencies.ground),
 			About: fmt.Sprintf("PING latency: %s now, at most %s", now, msOf(slowest))},
 		{ID: "pace", Title: "Commands per second", Now: rate(c.Figures.Pace), Top: rate(paces.top),
-			Marks: a.marks(c.Samples, func(s Sample) (int64, string) { return s.Failures, count(s.Failures) + " failed" }),
+			Marks: a.marks(samples, func(s Sample) (int64, string) { return s.Failures, count(s.Failures) + " failed" }),
 			About: fmt.Sprintf("Commands per second: %s now, at most %s", rate(c.Figures.Pace), rate(fastest))},
 		{ID: "pool", Title: "Connections in use", Now: count(int64(c.Health.Pool.InUse)), Top: rate(pool.top),
-			Marks: a.marks(c.Samples, func(s Sample) (int64, string) { return int64(s.Waiting), count(int64(s.Waiting)) + " waiting" }),
+			Marks: a.marks(samples, func(s Sample) (int64, string) { return int64(s.Waiting), count(int64(s.Waiting)) + " waiting" }),
 			About: fmt.Sprintf("Connections in use: %d of %d now", c.Health.Pool.InUse, c.Health.Pool.Size)},
 	}
 	shades := a.shades(c.Timeline)
 	for i, of := range []points{latency, paceOf, inUse} {
-		drawn[i].Line, drawn[i].Area = a.curve(c.Samples, of, []scale{latencies, paces, pool}[i], gap)
+		drawn[i].Line, drawn[i].Area = a.curve(samples, of, []scale{latencies, paces, pool}[i], gap)
 		drawn[i].Shades = shades
 	}
 	return drawn
