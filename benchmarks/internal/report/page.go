@@ -75,15 +75,26 @@ func writeStanding(b *strings.Builder, r *result.Results) {
 	if r.Repeats() < result.FewestRepeats {
 		fmt.Fprintf(b, "With fewer than %d repeats this run is a first impression.\n\n", result.FewestRepeats)
 	}
-	b.WriteString("Ahead means by more than 3 % and by more than noise: the whole interval of the\nratio says so, see [method](#method).\n\n")
-	b.WriteString(findings(r, load.Throughput, "Throughput") + "\n")
-	b.WriteString(findings(r, load.P99, "p99") + "\n")
-	b.WriteString("redisconn's ratio to its strongest rival in each cell; above 1 it is the better\none, and bold is no more than 3 % behind:\n\n")
-	for i, metric := range []load.Metric{load.Throughput, load.P99} {
-		if i > 0 {
-			b.WriteString("\n")
+	b.WriteString("redisconn's ratio to its strongest rival in each cell. Above 1 it is the better one;\nbold is no more than 3 % behind.\n\n")
+	judged := []struct {
+		metric load.Metric
+		what   string
+	}{{load.Throughput, "throughput"}, {load.P99, "p99"}}
+	for _, j := range judged {
+		standings(r, j.metric).Markdown(b)
+		b.WriteString("\n")
+	}
+	b.WriteString("Ahead means by more than 3 % and by more than noise: the whole interval of the\nratio says so, see [method](#method).\n")
+	for _, j := range judged {
+		cells, unbeaten := score(r, j.metric)
+		fmt.Fprintf(b, "\nBy %s no rival is ahead in %d of %d cells", j.what, unbeaten, cells)
+		all := wins(r, j.metric)
+		if len(all) == 0 {
+			b.WriteString(".\n")
+			continue
 		}
-		standings(r, metric).Markdown(b)
+		b.WriteString(", and these are in others:\n\n")
+		winTable(all).Markdown(b)
 	}
 }
 

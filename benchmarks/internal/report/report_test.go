@@ -143,9 +143,9 @@ func TestThePageNamesTheRivalThatIsAhead(t *testing.T) {
 		redisconn, other float64
 		want             string
 	}{
-		{"behind", 100, 200, "Throughput: no rival is ahead in 0 of 1 cells. Ahead are\n\n- **rueidis**: GET, 64 B with 8 callers (2.00×)"},
-		{"ahead", 200, 100, "Throughput: no rival is ahead in 1 of 1 cells.\n"},
-		{"level", 100, 101, "Throughput: no rival is ahead in 1 of 1 cells.\n"},
+		{"behind", 100, 200, "By throughput no rival is ahead in 0 of 1 cells, and these are in others:\n\n| ahead | in | callers | by up to |\n| --- | ---: | ---: | ---: |\n| rueidis | GET, 64 B | 8 | 2.00× |\n"},
+		{"ahead", 200, 100, "By throughput no rival is ahead in 1 of 1 cells.\n"},
+		{"level", 100, 101, "By throughput no rival is ahead in 1 of 1 cells.\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			results := &result.Results{}
@@ -162,5 +162,32 @@ func TestThePageNamesTheRivalThatIsAhead(t *testing.T) {
 				t.Errorf("the page does not say %q:\n%s", tt.want, page.String())
 			}
 		})
+	}
+}
+
+func TestCallersInARowAreARange(t *testing.T) {
+	results := &result.Results{}
+	for _, callers := range []int{1, 2, 4, 8, 32, 128, 512} {
+		rival := 200.0
+		if callers == 4 || callers == 128 {
+			rival = 50 // redisconn is ahead
+		}
+		cell := result.Cell{Workload: "get", Callers: callers}
+		for repeat := range result.FewestRepeats {
+			results.Add(result.Row{Cell: cell, Contestant: "redisconn", Repeat: repeat, Sample: load.Sample{Throughput: 100, P99: 1}})
+			results.Add(result.Row{Cell: cell, Contestant: "rueidis", Repeat: repeat, Sample: load.Sample{Throughput: rival, P99: 1}})
+			if callers < 128 {
+				results.Add(result.Row{Cell: cell, Contestant: "redigo", Repeat: repeat, Sample: load.Sample{Throughput: 200, P99: 1}})
+			}
+		}
+	}
+	var page bytes.Buffer
+	if err := report.Page(&page, "benchmarks", nil, results); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| rueidis | GET, 64 B | 1, 2, 8, 32, 512 |", "| redigo | GET, 64 B | 1 to 32 |"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page does not say %q:\n%s", want, page.String())
+		}
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redisconn/redisconn/benchmarks/internal/contestant"
@@ -45,7 +46,7 @@ func standings(r *result.Results, metric load.Metric) Table {
 	callers := callersOf(r)
 	t := Table{Columns: []string{metric.Title + ", by callers"}}
 	for _, n := range callers {
-		t.Columns = append(t.Columns, fmt.Sprint(n))
+		t.Columns = append(t.Columns, strconv.Itoa(n))
 	}
 	for _, g := range groups(r) {
 		row := Line{Cells: []Field{{Text: g.title()}}}
@@ -121,50 +122,36 @@ func score(r *result.Results, metric load.Metric) (cells, unbeaten int) {
 	return cells, unbeaten
 }
 
-// findings says in sentences where a rival wins.
-func findings(r *result.Results, metric load.Metric, what string) string {
-	var b strings.Builder
-	cells, unbeaten := score(r, metric)
-	fmt.Fprintf(&b, "%s: no rival is ahead in %d of %d cells", what, unbeaten, cells)
-	all := wins(r, metric)
-	if len(all) == 0 {
-		b.WriteString(".\n")
-		return b.String()
-	}
-	b.WriteString(". Ahead are\n\n")
+// winTable has a row for each workload in which a rival is ahead.
+func winTable(all []win) Table {
+	t := Table{Columns: []string{"ahead", "in", "callers", "by up to"}}
 	for i, w := range all {
-		if i == 0 || all[i-1].rival.Name != w.rival.Name {
-			if i > 0 {
-				b.WriteString("\n")
-			}
-			fmt.Fprintf(&b, "- **%s**: ", w.rival.Title)
-		} else {
-			b.WriteString("; ")
+		rival := w.rival.Title
+		if i > 0 && all[i-1].rival.Name == w.rival.Name {
+			rival = ""
 		}
-		fmt.Fprintf(&b, "%s with %s", w.group.title(), w.with())
+		t.Rows = append(t.Rows, Line{Cells: []Field{{Text: rival}, {Text: w.group.title()}, {Text: w.span()}, {Text: times(w.most)}}})
 	}
-	b.WriteString("\n")
-	return b.String()
+	return t
 }
 
-// with says at how many callers, and by how much.
-func (w win) with() string {
-	var numbers []string
-	for _, n := range w.callers {
-		numbers = append(numbers, fmt.Sprint(n))
+// span writes the numbers of callers, and three or more that were measured one
+// after the other as a range.
+func (w win) span() string {
+	var parts []string
+	for begin := 0; begin < len(w.callers); {
+		at := slices.IndexFunc(w.group.cells, func(c result.Cell) bool { return c.Callers == w.callers[begin] })
+		end := begin + 1
+		for end < len(w.callers) && at+end-begin < len(w.group.cells) && w.group.cells[at+end-begin].Callers == w.callers[end] {
+			end++
+		}
+		if end-begin < 3 {
+			end = begin + 1
+			parts = append(parts, strconv.Itoa(w.callers[begin]))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d to %d", w.callers[begin], w.callers[end-1]))
+		}
+		begin = end
 	}
-	last := len(numbers) - 1
-	text := numbers[last]
-	if last > 0 {
-		text = strings.Join(numbers[:last], ", ") + " and " + text
-	}
-	noun := " callers"
-	if text == "1" {
-		noun = " caller"
-	}
-	bound := ""
-	if last > 0 {
-		bound = "up to "
-	}
-	return text + noun + " (" + bound + times(w.most) + ")"
+	return strings.Join(parts, ", ")
 }

@@ -125,12 +125,10 @@ func (t Target) Cells() []result.Cell {
 // judged. A peak is a peak over all cells that are there.
 func Needs(targets []Target, cell result.Cell, about contestant.About) bool {
 	return slices.ContainsFunc(targets, func(t Target) bool {
-		switch {
-		case about.Kind == contestant.Subject:
-			return slices.Contains(t.Workloads, cell.Workload)
-		case t.Against == nil:
-			return false
+		subject := about.Kind == contestant.Subject
+		if t.Against == nil {
+			return subject && slices.Contains(t.Workloads, cell.Workload)
 		}
-		return slices.Contains(t.Cells(), cell) && t.Against(about)
+		return slices.Contains(t.Cells(), cell) && (subject || t.Against(about))
 	})
 }

@@ -170,6 +170,14 @@ func TestOnlyWhoIsNeededRuns(t *testing.T) {
 	if !slices.Equal(needed, []string{"redisconn", "rueidis"}) {
 		t.Errorf("needed are %v", needed)
 	}
+	subject := contestant.About{Name: contestant.SubjectName, Kind: contestant.Subject}
+	elsewhere := result.Cell{Workload: "get", Callers: 8}
+	if target.Needs(judged, elsewhere, subject) {
+		t.Errorf("redisconn is needed in %s, which no target is about", elsewhere)
+	}
+	if !target.Needs(find(t, "no-collapse"), elsewhere, subject) {
+		t.Errorf("redisconn is not needed in %s, which may be its peak", elsewhere)
+	}
 }
 
 func TestAnUnknownTargetNamesThoseThatAreThere(t *testing.T) {
