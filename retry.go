@@ -67,6 +67,8 @@ func (p retryPolicy) allows(f failure, effect Effect) bool {
 	switch f.class {
 	case ClassLost, ClassTimeout:
 		return f.applied == AppliedNo || effectRank[effect] <= p.strongest
+	case ClassClosed: // the pool of a generation that was replaced while the call waited in it: there is another
+		return f.applied == AppliedNo
 	default:
 		return f.applied == AppliedNo && f.class.Info().Retried
 	}
@@ -113,7 +115,7 @@ func reachedServer(f failure) bool {
 	if errors.As(f.err, &link) {
 		return link.phase != phaseDial
 	}
-	return f.class != ClassPool && f.class != ClassDown
+	return f.class != ClassPool && f.class != ClassDown && f.class != ClassClosed
 }
 
 // isAnswer reports whether err is what the server had to say to the command:
