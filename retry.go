@@ -76,6 +76,8 @@ func (p retryPolicy) allows(f failure, effect Effect) bool {
 	switch f.class {
 	case ClassLost, ClassTimeout:
 		return f.applied == AppliedNo || effectRank[effect] <= p.strongest
+	case ClassClosed: // the pool of a generation that was replaced while the call waited in it: there is another
+		return f.applied == AppliedNo
 	default:
 		return f.applied == AppliedNo && (f.mended || f.class.Info().Retried)
 	}
@@ -122,7 +124,7 @@ func reachedServer(f failure) bool {
 	if errors.As(f.err, &link) {
 		return link.phase != phaseDial
 	}
-	return f.class != ClassPool && f.class != ClassDown
+	return f.class != ClassPool && f.class != ClassDown && f.class != ClassClosed
 }
 
 // isPaid reports whether the retry budget was charged for the failure already.
