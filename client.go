@@ -54,6 +54,7 @@ type Client struct {
 	retries    retryPolicy
 	counts     counts
 	routes     routeCounts
+	cache      cacheCounts
 	holders    holders
 
 	subscriptions subscriptions

@@ -26,6 +26,7 @@ type Config struct {
 	WhenDown   WhenDown         // what a command does while Redis is down; default WhenDownWait
 	Pipelining Pipelining       // whether commands of many callers travel together; default PipeliningAuto
 	Health     HealthConfig     // how health is sampled and judged
+	Cache      CacheConfig      // a client-side cache of what was read; default none
 }
 
 // ConnectionConfig is where to connect and as whom.
@@ -117,6 +118,16 @@ type HealthConfig struct {
 	WarnLatency  time.Duration // p99 of the samples above which health warns; default 50ms
 	FailAfter    int           // consecutive failures until Redis counts as down; default 3
 	RecoverAfter int           // consecutive successes until it counts as up again; default 2
+}
+
+// CacheConfig is a cache in this process of what was read. Redis tells which keys
+// have changed, usually within some milliseconds; until then a read may return what
+// was there before, also what another connection of this client has overwritten.
+// Needs RESP 3 and database 0. See https://redis.io/docs/latest/develop/reference/client-side-caching/.
+type CacheConfig struct {
+	Enabled      bool          // keep what single commands read; pipelines and transactions always ask the server
+	MaxEntries   int           // the most replies that are kept; default 10000
+	MaxStaleness time.Duration // a reply is asked for anew after this time, whatever the server tells; default 1m
 }
 
 // Mode is the kind of deployment the addresses lead to.

@@ -194,7 +194,7 @@ func (c *Client) newTarget() (*target, error) {
 		cfg.Connection.Password = password
 		warnings = append(warnings, more...)
 	}
-	d := &dialer{secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial}
+	d := &dialer{secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial, watched: cfg.Cache.Enabled}
 	if cfg.TLS.Enabled {
 		tls, more, err := cfg.TLS.load()
 		if err != nil {

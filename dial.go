@@ -24,6 +24,7 @@ type dialer struct {
 	tls     *tls.Config     // nil: plaintext; without a server name it is the address's host
 	secret  Secret          // that will be sent over the connections
 	timeout time.Duration   // for one attempt
+	watched bool            // the peer may send something at any time: there is a client-side cache
 	life    context.Context // ends with the generation, and every attempt with it
 	end     context.CancelFunc
 }
@@ -47,7 +48,7 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	}
 	report.passed(StageDial, began, d.kind(addr)+" to "+addr)
 	if d.tls == nil {
-		return newLink(conn, d.secret, d.cutWith(conn)), nil
+		return newLink(conn, d.secret, d.cutWith(conn), d.watched), nil
 	}
 
 	began = time.Now()
@@ -58,7 +59,7 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	}
 	state := secure.ConnectionState()
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
-	return newLink(secure, d.secret, d.cutWith(conn)), nil
+	return newLink(secure, d.secret, d.cutWith(conn), d.watched), nil
 }
 
 // resolve tells what the host's name stands for, where there is a name and it

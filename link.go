@@ -97,11 +97,14 @@ const trustedFor = 100 * time.Microsecond
 
 // SyscallConn gives access to the socket.
 func (l plainLink) SyscallConn() (syscall.RawConn, error) {
-	if !l.watched && sinceStart()-time.Duration(l.heard.Load()) < trustedFor {
+	if !l.watched && l.isTrusted() {
 		return trustedConn{}, nil
 	}
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
+
+// isTrusted reports whether the peer has just answered.
+func (l *link) isTrusted() bool { return sinceStart()-time.Duration(l.heard.Load()) < trustedFor }
 
 // trustedConn is a socket at which there is nothing to see.
 type trustedConn struct{}
@@ -116,9 +119,10 @@ var start = time.Now()
 func sinceStart() time.Duration { return time.Since(start) }
 
 // newLink wraps a fresh connection, on which the secret will be sent; release
-// is called when it is closed.
-func newLink(conn net.Conn, secret Secret, release func() bool) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release}
+// is called when it is closed. On one that is watched the peer may send something
+// at any time.
+func newLink(conn net.Conn, secret Secret, release func() bool, watched bool) net.Conn {
+	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release, watched: watched}
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
@@ -180,7 +184,7 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.handshaking.Load() && !isHandshake(p) {
 		l.handshaking.Store(false)
 	}
-	if l.hungUp != nil && !l.handshaking.Load() && l.hungUp() {
+	if l.hungUp != nil && !l.handshaking.Load() && !l.isTrusted() && l.hungUp() {
 		return 0, l.unwritten(0, io.EOF)
 	}
 	n, err := l.Conn.Write(p)
