@@ -177,7 +177,6 @@ func TestAPageWithoutClientsSaysSo(t *testing.T) {
 	}
 }
 
-// Of a name that fits no limit the page shows no more than it has room for.
 func TestClientsBeyondTheLimitAreCounted(t *testing.T) {
 	clients := redisconn.Named{}
 	for i := range MaxClients + 2 {

@@ -2,7 +2,6 @@ package statuspage
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -88,30 +87,6 @@ type plot struct {
 // points are what a plot shows of each sample: a value, and whether there is one.
 type points func(Sample) (value float64, known bool)
 
-// scale maps values to shares of a plot's height.
-type scale struct{ Ground, Top float64 }
-
-// linear is for what begins at nothing.
-func linear(most float64) scale { return scale{0, ceiling(most)} }
-
-// logarithmic is for latencies: a thousandfold is drawn three times a tenfold, so
-// that an outlier does not flatten all the rest.
-func logarithmic(least, most float64) scale {
-	if least <= 0 {
-		return scale{0.1, 10}
-	}
-	s := scale{math.Pow(10, math.Floor(math.Log10(least))), math.Pow(10, math.Ceil(math.Log10(most)))}
-	s.Top = max(s.Top, 10*s.Ground)
-	return s
-}
-
-func (s scale) share(v float64) float64 {
-	if s.Ground > 0 {
-		return min(max(math.Log(v/s.Ground)/math.Log(s.Top/s.Ground), 0), 1)
-	}
-	return min(v/s.Top, 1)
-}
-
 // curve makes the paths of a plot. Where samples are missing the line is interrupted.
 func (a axis) curve(samples []Sample, of points, scale scale, gap time.Duration) (line, area string) {
 	var lines, areas, run strings.Builder
@@ -177,21 +152,6 @@ func extremes(samples []Sample, of points) (least, most float64) {
 		most = max(most, value)
 	}
 	return least, most
-}
-
-// ceiling is the least of 1, 2 and 5 times a power of ten that is not below v, so
-// that an edge is a round number and does not tremble.
-func ceiling(v float64) float64 {
-	if v <= 0 {
-		return 1
-	}
-	power := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, step := range []float64{1, 2, 5} {
-		if v <= step*power {
-			return step * power
-		}
-	}
-	return 10 * power
 }
 
 // number writes a coordinate: a tenth of a unit is less than a pixel.
