@@ -20,6 +20,9 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 		return nil
 	}
 	name, send, body := "pipeline", c.sendPipeline, cmds
+	if c.onCluster() {
+		send = c.sendClusterPipeline
+	}
 	if isTransaction(cmds) {
 		name, send, body = "transaction", c.sendTransaction, cmds[1:len(cmds)-1]
 	}
@@ -73,7 +76,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 	open := cmds // the commands without an answer so far; always a tail of cmds
 	for {
 		batch.attempts++
-		_, err := c.exec(ctx, redis.UniversalClient.Pipeline, open)
+		err := c.exec(ctx, open)
 		if err == nil || !slices.ContainsFunc(open, isOpen) {
 			return firstError(cmds)
 		}
@@ -200,7 +203,7 @@ func (c *Client) failEach(ctx context.Context, batch *call, cmds []redis.Cmder, 
 func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	for {
 		batch.attempts++
-		read, err := c.exec(ctx, redis.UniversalClient.TxPipeline, cmds)
+		read, err := c.transact(ctx, cmds)
 		f, failed := transactionFailure(cmds, read, err)
 		if !failed {
 			return err
@@ -294,12 +297,27 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 	return nil
 }
 
-// exec runs cmds through a pipeline of the driver, of the kind that pipeline
-// makes. Its error is nil when no command has one; read is what assignReplies found.
-func (c *Client) exec(ctx context.Context, pipeline func(redis.UniversalClient) redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+// exec makes one attempt at a pipeline.
+func (c *Client) exec(ctx context.Context, cmds []redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
-	pipe := pipeline(g.direct)
+	_, err := execBatch(ctx, g.direct.Pipeline(), cmds)
+	return err
+}
+
+// transact makes one attempt at a transaction. See [execBatch] for what it returns.
+func (c *Client) transact(ctx context.Context, cmds []redis.Cmder) (read bool, err error) {
+	g := c.current()
+	defer g.users.leave()
+	if g.cluster != nil {
+		return g.cluster.transact(ctx, cmds)
+	}
+	return execBatch(ctx, g.direct.TxPipeline(), cmds)
+}
+
+// execBatch runs cmds through a pipeline of the driver. Its error is nil when no
+// command has one; read is what assignReplies found.
+func execBatch(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
 	expectReplies(cmds)
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)

@@ -56,6 +56,7 @@ type Client struct {
 	holders    holders
 
 	subscriptions subscriptions
+	refusedAddrs  sync.Map        // addresses that were refused and told of
 	attempts      attempts        // to connect
 	told          told            // what attempts to connect have told; whoever connects owns it
 	installing    sync.Mutex      // a generation is installed before the end of life, or not at all
@@ -218,6 +219,7 @@ type options struct {
 	dial       DialFunc
 	hooks      []redis.Hook
 	embedded   EmbeddedServer
+	place      AddressMap
 	background bool
 }
 

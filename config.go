@@ -25,14 +25,24 @@ type Config struct {
 	Retry      RetryConfig      // what may be sent again, when, and how often
 	WhenDown   WhenDown         // what a command does while Redis is down; default WhenDownWait
 	Health     HealthConfig     // how health is sampled and judged
+	Cluster    ClusterConfig    // of a cluster: where reads go, how it is followed
 }
 
 // ConnectionConfig is where to connect and as whom.
 type ConnectionConfig struct {
 	// Addrs are the servers' addresses: host:port, [IPv6]:port, a bare host
 	// (port 6379 is meant), or the absolute path of a unix socket. A standalone
-	// server has exactly one. Default: localhost:6379.
+	// server has exactly one; of a cluster any of its nodes will do, and more than
+	// one survive the loss of one. Default: localhost:6379.
 	Addrs []string
+
+	// AllowAddrs are the addresses that Redis may send this client to, and with it
+	// the password, besides Addrs: a network (10.0.0.0/8), the end of a name
+	// (.cache.internal) or a whole one, each with :port where only that is meant.
+	// Default: those of the same kind as Addrs, be that loopback, private or
+	// public. Link-local addresses and unix sockets are refused always. See
+	// docs/topologies.md.
+	AllowAddrs []string
 
 	// Username is the ACL user. Empty means Redis's user "default".
 	Username string
@@ -46,7 +56,8 @@ type ConnectionConfig struct {
 	// It contradicts Password.
 	PasswordFile string
 
-	// DB is the number of the logical database, 0 to 16383; default 0.
+	// DB is the number of the logical database, 0 to 16383; default 0. A cluster
+	// has no other.
 	DB int
 
 	// ClientName names every connection in CLIENT LIST; default none.
@@ -117,13 +128,38 @@ type HealthConfig struct {
 	RecoverAfter int           // consecutive successes until it counts as up again; default 2
 }
 
+// ClusterConfig is how a cluster is read and followed.
+type ClusterConfig struct {
+	// ReadFrom is which nodes of a shard commands go to that change nothing.
+	// Replicas lag behind: what was just written may not be there yet. Default
+	// ReadFromMaster.
+	ReadFrom ReadFrom
+
+	// RefreshInterval is how old the knowledge of who serves which keys may get
+	// while nothing hints at a change, also without any traffic; default 10s.
+	// Redirections and failing nodes refresh it at once.
+	RefreshInterval time.Duration
+}
+
+// ReadFrom is which nodes of a cluster's shard answer reads.
+type ReadFrom string
+
+// Where reads may go. Writes, scripts and commands without keys go to masters.
+const (
+	ReadFromMaster        ReadFrom = "master"         // the shard's master; the default
+	ReadFromPreferReplica ReadFrom = "prefer-replica" // its replicas in turn, the master when none of them answers
+	ReadFromReplica       ReadFrom = "replica"        // its replicas alone
+	ReadFromNearest       ReadFrom = "nearest"        // whoever answers PING fastest
+)
+
 // Mode is the kind of deployment the addresses lead to.
 type Mode string
 
-// The modes. Sentinel and cluster have their place here and are not accepted yet.
+// The modes. Sentinel has its place here and is not accepted yet.
 const (
-	ModeAuto       Mode = "auto"       // by the shape of the configuration; the default
+	ModeAuto       Mode = "auto"       // several addresses mean a cluster; one server is asked what it is; the default
 	ModeStandalone Mode = "standalone" // one server
+	ModeCluster    Mode = "cluster"    // several shards, each with a part of the keys
 	ModeEmbedded   Mode = "embedded"   // in this process, for development and tests; needs package embedded
 )
 

@@ -194,7 +194,7 @@ func (c *Client) newTarget() (*target, error) {
 		cfg.Connection.Password = password
 		warnings = append(warnings, more...)
 	}
-	d := &dialer{secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial}
+	d := &dialer{secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial, allow: newAllowList(cfg.Connection, c.addressTeller()), place: c.opts.place}
 	if cfg.TLS.Enabled {
 		tls, more, err := cfg.TLS.load()
 		if err != nil {
@@ -209,7 +209,8 @@ func (c *Client) newTarget() (*target, error) {
 	d.life, d.end = context.WithCancel(c.life)
 	c.tellWarnings(warnings)
 	c.stageReport(StageConfig, time.Since(began), "the configuration is valid")
-	return &target{config: cfg, addr: c.addr, dialer: d}, nil
+	d.allow.byName = d.own
+	return &target{config: cfg, addr: serverName(cfg), dialer: d, suspect: c.suspect}, nil
 }
 
 // chooseDialer decides what opens the stream.
@@ -243,11 +244,17 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 		return false
 	}
 	c.generation.Store(newGeneration(1, t, c.hooks))
-	c.subscriptions.begin(c.newSubscriber(t))
+	if t.cluster != nil {
+		c.subscriptions.begin(c.newClusterSubscribers(t))
+	} else {
+		driver := c.newSubscriber(t)
+		c.subscriptions.begin(driver, driver)
+	}
 	m := newMonitor(c, t, p, facts)
 	c.monitor.Store(m)
 	registerDriverLog(c)
 	c.background.Go(func() { m.run(c.life) })
+	c.tellTopology(t)
 	// Who hears that the client is ready may send a command at once.
 	c.gate.open()
 	c.machine.to(StateReady, "verified")

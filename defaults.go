@@ -63,6 +63,9 @@ func (c Config) withDefaults() Config {
 	h.WarnLatency = cmp.Or(h.WarnLatency, 50*time.Millisecond)
 	h.FailAfter = cmp.Or(h.FailAfter, 3)
 	h.RecoverAfter = cmp.Or(h.RecoverAfter, 2)
+
+	c.Cluster.ReadFrom = cmp.Or(c.Cluster.ReadFrom, ReadFromMaster)
+	c.Cluster.RefreshInterval = cmp.Or(c.Cluster.RefreshInterval, 10*time.Second)
 	return c
 }
 

@@ -23,6 +23,9 @@ type dialer struct {
 	own     bool            // open is the program's own: names are its business
 	tls     *tls.Config     // nil: plaintext; without a server name it is the address's host
 	secret  Secret          // that will be sent over the connections
+	allow   *allowList      // which addresses may be dialled
+	place   AddressMap      // where a node's address is reached from here; nil: where it says
+	links   links           // those that are open
 	timeout time.Duration   // for one attempt
 	life    context.Context // ends with the generation, and every attempt with it
 	end     context.CancelFunc
@@ -41,13 +44,13 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 		}
 	}
 	began := time.Now()
-	conn, err := d.open(ctx, addressNetwork(addr), addr)
+	conn, err := d.connect(ctx, addr)
 	if err != nil {
 		return nil, report.failed(stageOfDial(err), &linkError{phase: phaseDial, err: err})
 	}
 	report.passed(StageDial, began, d.kind(addr)+" to "+addr)
 	if d.tls == nil {
-		return newLink(conn, d.secret, d.cutWith(conn)), nil
+		return newLink(conn, d.secret, d.cutWith(addr, conn)), nil
 	}
 
 	began = time.Now()
@@ -58,7 +61,29 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	}
 	state := secure.ConnectionState()
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
-	return newLink(secure, d.secret, d.cutWith(conn)), nil
+	return newLink(secure, d.secret, d.cutWith(addr, conn)), nil
+}
+
+// connect opens a stream to the place of an address, if this client may go there.
+func (d *dialer) connect(ctx context.Context, addr string) (conn net.Conn, err error) {
+	to, err := d.allow.vet(ctx, d.placeOf(addr))
+	if err != nil {
+		return nil, err
+	}
+	for _, place := range to {
+		if conn, err = d.open(ctx, addressNetwork(place), place); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+// placeOf is where an address is reached from here.
+func (d *dialer) placeOf(addr string) string {
+	if d.place == nil {
+		return addr
+	}
+	return d.place(addr)
 }
 
 // resolve tells what the host's name stands for, where there is a name and it
@@ -87,12 +112,17 @@ func stageOfDial(err error) Stage {
 	return StageDial
 }
 
-// cutWith cuts a connection when the generation ends, whoever holds it: the
-// driver closes those in its pool, but not one that is in its handshake, and a
-// subscription that is opening one keeps everybody out meanwhile. The function
-// it returns takes that back.
-func (d *dialer) cutWith(conn net.Conn) (release func() bool) {
-	return context.AfterFunc(d.life, func() { closeQuietly(conn) })
+// cutWith cuts a connection when the generation ends, or its node is found dead,
+// whoever holds it: the driver closes those in its pool, but not one that is in
+// its handshake, and a subscription that is opening one keeps everybody out
+// meanwhile. The function it returns takes that back.
+func (d *dialer) cutWith(addr string, conn net.Conn) (release func() bool) {
+	d.links.add(addr, conn)
+	stop := context.AfterFunc(d.life, func() { closeQuietly(conn) })
+	return func() bool {
+		d.links.remove(addr, conn)
+		return stop()
+	}
 }
 
 // kind says what was opened. What the program opens by itself only it knows.
@@ -142,7 +172,7 @@ func (d *dialer) tlsFor(addr string) *tls.Config {
 		return d.tls
 	}
 	own := d.tls.Clone()
-	own.ServerName = addressHost(addr)
+	own.ServerName = addressHost(d.placeOf(addr))
 	return own
 }
 

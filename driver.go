@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"net"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -60,10 +61,11 @@ func driverOptions(cfg Config, addr string, dial dialAddr) *redis.Options {
 	}
 }
 
-// serverName is what errors, health and the driver call the server: its address.
+// serverName is what errors, health and the driver call the server: its address,
+// or those by which a cluster is found.
 func serverName(cfg Config) string {
 	if len(cfg.Connection.Addrs) == 0 {
 		return string(ModeEmbedded)
 	}
-	return cfg.Connection.Addrs[0]
+	return strings.Join(cfg.Connection.Addrs, ",")
 }

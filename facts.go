@@ -19,6 +19,7 @@ type serverFacts struct {
 	Loading  *bool
 	Replicas *int   // connected replicas, of a master
 	Link     string // "up" or "down", of a replica
+	Offset   *int64 // how much of the replication stream it has written, or read
 }
 
 // facts asks HELLO, which any user may, and INFO, which is in @dangerous.
@@ -45,6 +46,13 @@ func (p *probe) facts(ctx context.Context) serverFacts {
 		if n, err := strconv.Atoi(info["connected_slaves"]); err == nil && facts.Role == "master" {
 			facts.Replicas = &n
 		}
+	}
+	offset := "master_repl_offset"
+	if facts.Role == "replica" {
+		offset = "slave_repl_offset"
+	}
+	if n, err := strconv.ParseInt(infoFields(replication)[offset], 10, 64); err == nil {
+		facts.Offset = &n
 	}
 	if info := infoFields(persistence); info != nil && info["loading"] != "" {
 		loading := info["loading"] == "1"

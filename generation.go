@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/redis/go-redis/v9"
@@ -18,7 +19,7 @@ type generation struct {
 	*target
 	number   int
 	users    tally                 // who uses it now; one that was replaced ends when they have left
-	direct   redis.UniversalClient // pooled connections
+	direct   redis.UniversalClient // pooled connections; of a cluster, what Unwrap lends
 	breakers dialBreakers
 }
 
@@ -26,7 +27,13 @@ type generation struct {
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, hooks *hookChain) *generation {
 	g := &generation{target: t, number: number, users: newTally()}
-	g.direct = redis.NewClient(driverOptions(t.config, t.addr, g.dialThrough(hooks)))
+	dial := g.dialThrough(hooks)
+	if t.cluster != nil {
+		t.cluster.begin(func(addr string) *redis.Client { return redis.NewClient(nodeOptions(t.config, addr, dial)) })
+		g.direct = redis.NewClusterClient(clusterOptions(t.config, t.cluster.slots, dial))
+		return g
+	}
+	g.direct = redis.NewClient(driverOptions(t.config, t.addr, dial))
 	return g
 }
 
@@ -34,6 +41,9 @@ func newGeneration(number int, t *target, hooks *hookChain) *generation {
 // connection to the driver: see brokenLink.
 func (g *generation) dialThrough(hooks *hookChain) dialAddr {
 	return func(ctx context.Context, addr string) (net.Conn, error) {
+		if failed := g.knownDead(addr); failed != nil {
+			return brokenLink{failed}, nil
+		}
 		conn, failed := g.breakers.of(addr).dial(func() (net.Conn, *linkError) { return g.open(ctx, addr, hooks) })
 		if failed != nil {
 			return brokenLink{failed}, nil
@@ -60,7 +70,17 @@ func (t *target) open(ctx context.Context, addr string, hooks *hookChain) (net.C
 // use: their commands return at once.
 func (g *generation) close() error {
 	g.dialer.end()
-	if err := g.direct.Close(); err != nil && !errors.Is(err, redis.ErrClosed) && !errors.Is(err, net.ErrClosed) {
+	err := closeDriver(g.direct)
+	if g.cluster != nil {
+		err = errors.Join(err, g.cluster.close())
+	}
+	return err
+}
+
+// closeDriver closes a driver client. That it is closed, or one of its
+// connections, is no failure of that.
+func closeDriver(driver io.Closer) error {
+	if err := driver.Close(); err != nil && !errors.Is(err, redis.ErrClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
@@ -68,10 +88,17 @@ func (g *generation) close() error {
 
 // use is who holds the connections now.
 func (g *generation) use() PoolUse {
-	stats := g.direct.PoolStats()
+	if g.cluster != nil {
+		return g.cluster.use()
+	}
+	return usedOf(g.config.Pool.Size, g.direct.PoolStats())
+}
+
+// usedOf reads the numbers of a pool of the driver.
+func usedOf(size int, stats *redis.PoolStats) PoolUse {
 	inUse := int(stats.TotalConns) - int(stats.IdleConns)
 	return PoolUse{
-		Size:    g.config.Pool.Size,
+		Size:    size,
 		InUse:   max(inUse, 0), // the two are read one after the other
 		Idle:    int(stats.IdleConns),
 		Waiting: max(int(stats.PendingRequests), 0),

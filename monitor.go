@@ -39,7 +39,8 @@ type monitor struct {
 
 	// Owned by the goroutine.
 	target   *target
-	probe    *probe // nil while there is no connection
+	nodes    *clusterWatch // of a cluster: it has the probes then; nil for a single server
+	probe    *probe        // nil while there is no connection
 	facts    serverFacts
 	factsAt  time.Time
 	ring     []time.Duration
@@ -55,13 +56,33 @@ type monitor struct {
 
 func newMonitor(c *Client, t *target, p *probe, facts serverFacts) *monitor {
 	m := &monitor{
-		client: c, policy: t.config.Health, target: t, probe: p, facts: facts, factsAt: time.Now(),
+		client: c, policy: t.config.Health,
 		wake: make(chan struct{}, 1), next: make(chan struct{}),
 		health: Health{Target: c.addr, Generation: 1},
 	}
+	m.watch(t, p, facts)
 	m.note(p.verified)
 	m.publish(m.worry())
 	return m
+}
+
+// watch makes a target, with a probe that was verified a moment ago, the one that
+// is watched.
+func (m *monitor) watch(t *target, p *probe, facts serverFacts) {
+	m.unwatch()
+	m.target, m.probe, m.facts, m.factsAt = t, p, facts, time.Now()
+	if t.cluster != nil {
+		m.nodes, m.probe = newClusterWatch(m.client, t, p, facts), nil
+	}
+}
+
+// unwatch ends the probes.
+func (m *monitor) unwatch() {
+	if m.probe != nil {
+		m.probe.close()
+	}
+	m.nodes.close()
+	m.probe, m.nodes = nil, nil
 }
 
 // run samples until ctx ends.
@@ -72,9 +93,7 @@ func (m *monitor) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			m.takeOver()
-			if m.probe != nil {
-				m.probe.close()
-			}
+			m.unwatch()
 			return
 		case <-timer.C:
 		case <-m.wake:
@@ -117,10 +136,7 @@ func (m *monitor) takeOver() bool {
 	if h == nil {
 		return false
 	}
-	if m.probe != nil {
-		m.probe.close()
-	}
-	m.target, m.probe, m.facts, m.factsAt = h.target, h.probe, h.facts, time.Now()
+	m.watch(h.target, h.probe, h.facts)
 	m.health.Generation = h.generation
 	m.note(h.probe.verified)
 	if m.down && m.client.life.Err() == nil {
@@ -137,7 +153,7 @@ func (m *monitor) pause() time.Duration {
 	switch {
 	case m.fatal:
 		return fatalRecheck
-	case m.health.ConsecutiveFailures > 0 || m.down:
+	case m.health.ConsecutiveFailures > 0 || m.down || m.nodes.anxious():
 		return recheckMin + rand.N(recheckMax-recheckMin)
 	}
 	return m.policy.Interval - rand.N(m.policy.Interval/10+1)
@@ -205,6 +221,9 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	if m.down {
 		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
 	}
+	if m.nodes != nil {
+		return m.nodes.look(ctx, limit)
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if m.probe != nil {
@@ -221,7 +240,7 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	probe, facts, err := m.target.verify(ctx, nil)
+	probe, facts, err := m.target.verifyServer(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -269,7 +288,7 @@ func (m *monitor) succeeded(latency time.Duration) {
 	}
 	status, class, reason := m.worry()
 	switch {
-	case status == StatusWarn:
+	case status != StatusPass:
 		m.worries, m.calm = m.worries+1, 0
 		if m.worries >= m.policy.FailAfter {
 			m.client.machine.to(StateDegraded, reason)
@@ -312,6 +331,8 @@ func (m *monitor) worry() (Status, Class, string) {
 		return StatusWarn, ClassPool, "the pool is saturated: " + pool.String()
 	case p99 > m.policy.WarnLatency:
 		return StatusWarn, ClassTimeout, fmt.Sprintf("PING p99 %s is above %s", p99.Round(10*time.Microsecond), m.policy.WarnLatency)
+	case m.nodes != nil:
+		return m.nodes.worry()
 	case m.facts.Role == "replica":
 		return StatusWarn, ClassReadOnly, "the server is a replica: writes will be refused"
 	}
@@ -327,6 +348,7 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	if h.Server = m.facts.info(); m.target.config.Mode == ModeEmbedded {
 		h.Server.Note = embeddedNote
 	}
+	m.nodes.describe(&h)
 	m.latest.Store(&h)
 }
 
@@ -343,9 +365,18 @@ func summarize(ring []time.Duration) Latency {
 func (c *Client) noticed(f failure) {
 	switch f.class {
 	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassMasterDown, ClassAuth, ClassTLS:
-		if m := c.monitor.Load(); m != nil {
-			m.suspect()
+		c.suspect()
+	case ClassClusterDown, ClassReadOnly:
+		if c.onCluster() {
+			c.generation.Load().cluster.misled()
 		}
+	}
+}
+
+// suspect asks the monitor, if there is one, for a sample.
+func (c *Client) suspect() {
+	if m := c.monitor.Load(); m != nil {
+		m.suspect()
 	}
 }
 

@@ -86,6 +86,10 @@ func (p retryPolicy) backoff(attempts int) time.Duration {
 // end of an outage. What reached the server is charged to the retry budget; a
 // connection that could not be opened put no load on it.
 func (c *Client) pause(ctx context.Context, call *call, f failure) error {
+	var at *nodeError
+	if errors.As(f.err, &at) && at.news != nil {
+		return c.pauseForNews(ctx, at)
+	}
 	if reachedServer(f) && !c.retries.budget.take() {
 		return errRetryBudget
 	}
@@ -265,6 +269,11 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}
+	addr := c.addr
+	var at *nodeError
+	if errors.As(f.err, &at) && at.addr != "" {
+		addr = at.addr
+	}
 	pool := c.poolUse()
 	if f.beforeAnyConnection() && pool.full() {
 		class = ClassPool // its time was up in the queue, before the pool's patience was
@@ -276,7 +285,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	return &CommandError{
 		Command:  call.name,
 		Keys:     call.keys,
-		Addr:     c.addr,
+		Addr:     addr,
 		Class:    class,
 		Applied:  call.applied,
 		Attempts: call.attempts,

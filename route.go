@@ -13,5 +13,8 @@ import (
 func (c *Client) send(ctx context.Context, cmd redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
+	if g.cluster != nil {
+		return g.cluster.process(ctx, cmd)
+	}
 	return g.direct.Process(ctx, cmd)
 }

@@ -12,13 +12,14 @@ const (
 	StageDial      Stage = "dial"          // TCP or the unix socket
 	StageTLS       Stage = "tls"           // the encrypted link and the server's certificate
 	StageHandshake Stage = "handshake"     // protocol, user and password, database
-	StageReady     Stage = "ready"         // not loading, the right role
+	StageReady     Stage = "ready"         // not loading, the right role, the right kind of deployment
 	StagePing      Stage = "ping"          // an answer
+	StageTopology  Stage = "topology"      // of a cluster: who serves which slots
 )
 
 // Stages returns all stages in their order.
 func Stages() []Stage {
-	return []Stage{StageConfig, StageResolve, StageDial, StageTLS, StageHandshake, StageReady, StagePing}
+	return []Stage{StageConfig, StageResolve, StageDial, StageTLS, StageHandshake, StageReady, StagePing, StageTopology}
 }
 
 // stageError is a failure with the stage that it happened in.

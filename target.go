@@ -12,9 +12,11 @@ import (
 // target is a server with everything that is needed to reach it: the
 // configuration, resolved, and the dialer with its certificates.
 type target struct {
-	config Config // every default filled in, the password read
-	addr   string // the server that commands go to
-	dialer *dialer
+	config  Config // every default filled in, the password read
+	addr    string // the server that commands go to; of a cluster, the seeds
+	dialer  *dialer
+	suspect func()   // asks the monitor for a look
+	cluster *cluster // nil for a single server; made when the target is verified
 }
 
 // probe is a driver client with exactly one connection, which was verified when
@@ -25,9 +27,9 @@ type probe struct {
 	verified time.Duration // latency of the PING that ended its verification
 }
 
-// verify opens a connection of its own and proves, stage by stage, that
+// verifyServer opens a connection of its own and proves, stage by stage, that
 // commands will work on it.
-func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
+func (t *target) verifyServer(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
 	conn, err := t.dialer.dial(ctx, t.addr, report)
 	if err != nil {
 		return nil, serverFacts{}, err

@@ -12,6 +12,7 @@ import (
 //	redis://user:password@host:6379/0?pool_size=50    TCP; also valkey://
 //	rediss://host:6380?tls_ca_file=/etc/ca.pem        TLS; also valkeys://
 //	unix://user:password@/run/redis.sock?db=1         a unix socket
+//	redis+cluster://user:password@host1,host2,host3   a cluster, by some of its nodes; also rediss+cluster://, valkey+cluster://
 //	embedded://                                       in this process, see [ModeEmbedded]
 //
 // Every field is a query key, named as in [Fields]; an unknown key is an error.
@@ -24,7 +25,11 @@ func ParseURL(raw string) (Config, error) { return NewBuilder().URL(raw).Build()
 // urlSchemes are the schemes and whether each means TLS.
 var urlSchemes = map[string]bool{
 	"redis": false, "valkey": false, "rediss": true, "valkeys": true, "unix": false, "embedded": false,
+	"redis+cluster": false, "valkey+cluster": false, "rediss+cluster": true, "valkeys+cluster": true,
 }
+
+// clusterScheme is how the schemes end that say that the servers are a cluster.
+const clusterScheme = "+cluster"
 
 // readURL reads a URL into the layer. The parser is our own because net/url's
 // errors repeat their input, and because of its form-decoding of plus signs.
@@ -66,7 +71,7 @@ func (u urlReader) read(raw string) (reason, fix string) {
 	case !found:
 		return "this is no URL", "write redis://host:6379"
 	case !known:
-		return "the scheme is none of redis, rediss, valkey, valkeys, unix and embedded", cmp.Or(didYouMean(scheme, schemeNames()), "write redis://host:6379")
+		return "the scheme is none of " + strings.Join(schemeNames(), ", "), cmp.Or(didYouMean(scheme, schemeNames()), "write redis://host:6379")
 	}
 
 	end := strings.IndexAny(rest, "/?#")
@@ -143,6 +148,9 @@ func (u urlReader) readTarget(scheme, host, path string) (reason, fix string) {
 		u.b.cfg.Connection.Addrs = nil // an address that an earlier source gave is not used
 		u.b.attribute([]string{"connection.addrs"}, origin{u.part("scheme embedded"), u.id})
 		u.said["connection.addrs"] = statement{"an embedded server", u.part("scheme embedded")}
+	}
+	if strings.HasSuffix(scheme, clusterScheme) {
+		u.put("mode", string(ModeCluster), "scheme "+scheme)
 	}
 	if host != "" {
 		if reason, fix := u.readHost(host); reason != "" {
