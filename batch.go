@@ -22,6 +22,9 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	name, send, body := "pipeline", c.sendPipeline, cmds
 	if c.onCluster() {
 		send = c.sendClusterPipeline
+		if len(cmds) == 1 {
+			name = cmds[0].Name()
+		}
 	}
 	if isTransaction(cmds) {
 		name, send, body = "transaction", c.sendTransaction, cmds[1:len(cmds)-1]

@@ -244,7 +244,7 @@ func diagnose(err error) failure {
 		return failure{class: ClassClosed, applied: AppliedNo, err: err}
 	case errors.As(err, new(*modeError)):
 		return failure{class: ClassMode, applied: AppliedNo, err: err}
-	case errors.As(err, new(*crossSlotError)):
+	case errors.As(err, new(*crossSlotError)), errors.Is(err, errScan):
 		return failure{class: ClassCrossSlot, applied: AppliedNo, err: err}
 	case errors.As(err, new(*strayError)):
 		return failure{class: ClassTryAgain, applied: AppliedNo, err: err}

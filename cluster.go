@@ -348,10 +348,14 @@ func (g *generation) knownDead(addr string) *linkError {
 	return nil
 }
 
-// use is who holds the connections of all nodes together.
-func (cl *cluster) use() PoolUse {
+// use is who holds the connections to the node at an address, or to all nodes
+// together where there is none.
+func (cl *cluster) use(addr string) PoolUse {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
+	if node := cl.nodes[addr]; node != nil {
+		return usedOf(cl.config.Pool.Size, node.direct.PoolStats())
+	}
 	var sum PoolUse
 	for _, node := range cl.nodes {
 		use := usedOf(cl.config.Pool.Size, node.direct.PoolStats())

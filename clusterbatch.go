@@ -114,12 +114,21 @@ func tail(errands []*errand, holds func(*errand) bool) int {
 // was not executed is sent again, or on, only together with all that stands
 // behind it in its order: if one of these was executed it would come after it.
 func (c *Client) sendClusterPipeline(ctx context.Context, batch *call, cmds []redis.Cmder) error {
+	wire, spreads := c.generation.Load().cluster.spreadAll(ctx, cmds)
+	c.sendErrands(ctx, batch, wire)
+	for _, s := range spreads {
+		s.join()
+	}
+	return firstError(cmds)
+}
+
+func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmder) {
 	all := newErrands(cmds)
 	unsafe := slices.ContainsFunc(cmds, isStateful) // each attempt may meet other connections
 	for sent := all; ; {
 		batch.attempts++
 		if c.attempt(ctx, all, sent) {
-			return firstError(cmds)
+			return
 		}
 		var again []*errand
 		for _, group := range byOrder(sent) {
@@ -135,7 +144,7 @@ func (c *Client) sendClusterPipeline(ctx context.Context, batch *call, cmds []re
 			again = append(again, open[first:]...)
 		}
 		if sent = again; len(sent) == 0 {
-			return firstError(cmds)
+			return
 		}
 		for _, e := range sent {
 			e.maybe = e.maybe || e.failed.applied == AppliedMaybe
@@ -146,7 +155,7 @@ func (c *Client) sendClusterPipeline(ctx context.Context, batch *call, cmds []re
 				e.failed = c.stoppedBy(stop, e.failed)
 			}
 			c.failErrands(ctx, batch, sent)
-			return firstError(cmds)
+			return
 		}
 	}
 }

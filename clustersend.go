@@ -29,8 +29,11 @@ func (cl *cluster) destination(cmd redis.Cmder) (slot int, node *clusterNode, er
 		return p.slot, node, err
 	}
 	slot, crossed := slotOfArgs(cmd.Args())
-	if crossed {
+	switch {
+	case crossed:
 		return slot, nil, crossSlot(keysOf(cmd))
+	case slot == noSlot && cmd.Name() == "scan":
+		return slot, nil, errScan
 	}
 	node, err = cl.route(slot, cmd.Args())
 	return slot, node, err
@@ -151,6 +154,7 @@ func slotOfAll(cmds []redis.Cmder) (slot int, crossed bool) {
 // transact makes one attempt at a transaction: it goes to the node of its slot as
 // a whole, and on as a whole. See [execBatch] for what it returns.
 func (cl *cluster) transact(ctx context.Context, cmds []redis.Cmder) (read bool, err error) {
+	expectReplies(cmds) // they have none, also where nothing is sent
 	slot, crossed := slotOfAll(cmds)
 	if crossed {
 		return false, crossSlot(keysOf(cmds...))

@@ -86,10 +86,11 @@ func closeDriver(driver io.Closer) error {
 	return nil
 }
 
-// use is who holds the connections now.
-func (g *generation) use() PoolUse {
+// use is who holds the connections now: of a cluster, those to the node at an
+// address, or all of them when there is none.
+func (g *generation) use(addr string) PoolUse {
 	if g.cluster != nil {
-		return g.cluster.use()
+		return g.cluster.use(addr)
 	}
 	return usedOf(g.config.Pool.Size, g.direct.PoolStats())
 }

@@ -145,6 +145,9 @@ func isScriptsOwn(err error) bool {
 
 // process carries one command down and its reply back.
 func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
+	if c.spreads(cmd) {
+		return c.processBatch(ctx, []redis.Cmder{cmd})
+	}
 	if !c.gate.enter() {
 		return c.refused(cmd.Name())
 	}
@@ -274,7 +277,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if errors.As(f.err, &at) && at.addr != "" {
 		addr = at.addr
 	}
-	pool := c.poolUse()
+	pool := c.poolUseAt(addr)
 	if f.beforeAnyConnection() && pool.full() {
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}

@@ -106,12 +106,16 @@ func (p PoolUse) full() bool { return p.Size > 0 && p.InUse >= p.Size }
 // saturated reports whether every connection is taken and somebody waits.
 func (p PoolUse) saturated() bool { return p.full() && p.Waiting > 0 }
 
-func (c *Client) poolUse() PoolUse {
+func (c *Client) poolUse() PoolUse { return c.poolUseAt(c.addr) }
+
+// poolUseAt is who holds the connections to a node of a cluster, or all of them
+// for any other address.
+func (c *Client) poolUseAt(addr string) PoolUse {
 	g := c.generation.Load()
 	if g == nil {
 		return PoolUse{}
 	}
-	use := g.use()
+	use := g.use(addr)
 	use.Holders = c.holders.describe()
 	return use
 }
