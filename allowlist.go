@@ -211,7 +211,7 @@ func parsePlace(entry string) (place allowedPlace, reason string) {
 	host := entry
 	if h, port, err := net.SplitHostPort(entry); err == nil {
 		if !isPort(port) {
-			return place, "the port is not a number from 1 to 65535"
+			return place, "the port of an element is no number from 1 to 65535"
 		}
 		host, place.port = h, port
 	}

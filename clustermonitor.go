@@ -2,7 +2,6 @@ package redisconn
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -39,12 +38,14 @@ type nodeWatch struct {
 	facts   serverFacts
 	factsAt time.Time
 	state   string // what it says of the cluster: ok or fail
+	judged  string // the same, when it was last judged
 
 	misses      int
 	hits        int
 	err         error // of the last sample, nil when it answered
 	latency     time.Duration
 	lastSuccess time.Time
+	served      time.Time // when it last said that the cluster is well
 }
 
 func newClusterWatch(c *Client, t *target, p *probe, facts serverFacts) *clusterWatch {
@@ -119,14 +120,24 @@ func (w *clusterWatch) slowest() (latency time.Duration, err error) {
 	return 0, err
 }
 
-// anxious reports whether the next look is to come soon: a node has missed one,
-// or says that the cluster serves nobody.
+// anxiety is how long a shard that is not served is looked at more often than
+// Health.Interval says. A failover is over long before.
+const anxiety = time.Minute
+
+// anxious reports whether the next look is to come soon: a node has missed one
+// and may be dead, or a shard is not served since a short while.
 func (w *clusterWatch) anxious() bool {
 	if w == nil {
 		return false
 	}
 	for _, n := range w.nodes {
-		if n.err != nil || n.node.dead.Load() != nil || n.state == "fail" {
+		if n.err != nil && n.node.dead.Load() == nil {
+			return true
+		}
+	}
+	for _, s := range w.cluster.table.Load().shards {
+		n, out := w.nodes[s.master.addr], s.master.dead.Load()
+		if out != nil && time.Since(out.since) < anxiety || n.state == "fail" && time.Since(n.served) < anxiety {
 			return true
 		}
 	}
@@ -179,6 +190,9 @@ func (n *nodeWatch) count() {
 	n.hits++
 	n.misses = 0
 	n.lastSuccess = time.Now()
+	if n.state != "fail" {
+		n.served = n.lastSuccess
+	}
 	n.node.latency.Store(int64(n.latency))
 }
 
@@ -194,6 +208,10 @@ func (n *nodeWatch) drop() {
 // cutting their connections, and none is sent there until it answers again.
 func (w *clusterWatch) judge(n *nodeWatch) {
 	was := n.node.dead.Load()
+	if n.judged != n.state {
+		n.judged = n.state
+		w.cluster.tell()
+	}
 	if n.err == nil {
 		if was != nil {
 			n.node.dead.Store(nil)
@@ -266,10 +284,31 @@ func (w *clusterWatch) ask(ctx context.Context) (*topology, error) {
 		}
 	}
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-	err := errors.New("no node answers")
+	if len(heirs)+len(others) == 0 {
+		return w.askSeeds(ctx)
+	}
+	var err error
 	for _, n := range append(heirs, others...) {
 		var layout *topology
 		if layout, err = n.probe.topology(ctx, n.node.addr); err == nil && len(layout.shards) > 0 {
+			w.asked = time.Now()
+			return layout, nil
+		}
+	}
+	return nil, err
+}
+
+// askSeeds asks the servers that the configuration names, when no node answers at
+// the address where it was: their names may stand for other addresses now.
+func (w *clusterWatch) askSeeds(ctx context.Context) (layout *topology, err error) {
+	for _, addr := range w.target.config.Connection.Addrs {
+		var p *probe
+		if p, _, err = w.target.at(addr).verifyServer(ctx, nil); err != nil {
+			continue
+		}
+		layout, err = p.topology(ctx, addr)
+		p.close()
+		if err == nil {
 			w.asked = time.Now()
 			return layout, nil
 		}
@@ -294,6 +333,7 @@ func (w *clusterWatch) worry() (Status, Class, string) {
 			answering++
 			if n.state == "fail" {
 				failing++
+				troubles = append(troubles, fmt.Sprintf("slots %s are not served: their master %s says that the cluster is down", s.name, s.master.addr))
 			}
 		}
 	}
@@ -301,7 +341,7 @@ func (w *clusterWatch) worry() (Status, Class, string) {
 		troubles = append(troubles, "nobody serves slots "+joinRanges(gaps))
 	}
 	if answering > 0 && failing == answering {
-		return StatusFail, class, "the cluster serves nothing: its masters say cluster_state:fail" + listed(troubles)
+		return StatusFail, class, "the cluster serves nothing: " + strings.Join(troubles, "; ")
 	}
 	if len(troubles) > 0 {
 		return StatusWarn, class, strings.Join(troubles, "; ")
@@ -319,13 +359,6 @@ func (w *clusterWatch) worry() (Status, Class, string) {
 	return StatusPass, "", ""
 }
 
-func listed(troubles []string) string {
-	if len(troubles) == 0 {
-		return ""
-	}
-	return "; " + strings.Join(troubles, "; ")
-}
-
 // describe enters every node and the slots into a verdict.
 func (w *clusterWatch) describe(h *Health) {
 	if w == nil {
@@ -337,7 +370,7 @@ func (w *clusterWatch) describe(h *Health) {
 	for i, s := range table.shards {
 		layout := table.topology.shards[i]
 		master := w.nodes[s.master.addr]
-		if s.master.dead.Load() != nil {
+		if s.master.dead.Load() != nil || master.state == "fail" {
 			unserved = append(unserved, layout.slots...)
 		}
 		h.Nodes = append(h.Nodes, master.health("master", s.name, layout.ids[s.master.addr], serverFacts{}))

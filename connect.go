@@ -209,7 +209,6 @@ func (c *Client) newTarget() (*target, error) {
 	d.life, d.end = context.WithCancel(c.life)
 	c.tellWarnings(warnings)
 	c.stageReport(StageConfig, time.Since(began), "the configuration is valid")
-	d.allow.byName = d.own
 	return &target{config: cfg, addr: serverName(cfg), dialer: d, suspect: c.suspect}, nil
 }
 
@@ -222,10 +221,10 @@ func (c *Client) chooseDialer(d *dialer, cfg Config) error {
 		}
 		c.embeds.Store(true)
 		c.log.Warn("redis is embedded in this process: for development and tests, not for production")
-		d.own = true
+		d.own, d.allow = true, nil
 		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
 	case c.opts.dial != nil:
-		d.own = true
+		d.own, d.allow.byName = true, true
 		d.open = c.opts.dial
 	default:
 		d.open = (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext

@@ -85,6 +85,9 @@ func TestEveryDriverOptionIsSetOrLeftOutForAReason(t *testing.T) {
 var ours = map[string]string{
 	"Mode":                    "connect.go chooses the dialer by it",
 	"Connection.PasswordFile": "connect.go reads it",
+	"Connection.AllowAddrs":   "allowlist.go judges by it",
+	"Cluster.ReadFrom":        "driver_cluster.go says READONLY by it, cluster.go routes",
+	"Cluster.RefreshInterval": "clustermonitor.go asks by it",
 	"TLS.Enabled":             "dial.go puts TLS on the connection",
 	"TLS.CAFile":              "dial.go puts TLS on the connection",
 	"TLS.CertFile":            "dial.go puts TLS on the connection",

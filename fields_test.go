@@ -113,6 +113,8 @@ var others = map[string]string{
 	"pool.max_lifetime": "1h", "pool.lifetime_jitter": "5m",
 	"retry.effect": "read", "retry.min_backoff": "20ms", "retry.max_backoff": "1s", "retry.budget": "10", "when_down": "fail-fast",
 	"health.interval": "2s", "health.timeout": "300ms", "health.warn_latency": "20ms", "health.fail_after": "5", "health.recover_after": "1",
+	"connection.allow_addrs": "10.0.0.0/8,.cache.internal:6379",
+	"cluster.read_from":      "nearest", "cluster.refresh_interval": "30s",
 }
 
 // everything is a valid configuration in which every field differs from its
