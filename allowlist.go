@@ -85,6 +85,9 @@ func (a *allowList) lookup(ctx context.Context, host string) (ips []netip.Addr, 
 		return []netip.Addr{ip}, false, nil
 	}
 	ips, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	for i, ip := range ips {
+		ips[i] = ip.Unmap()
+	}
 	return ips, true, err
 }
 

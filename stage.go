@@ -14,12 +14,11 @@ const (
 	StageHandshake Stage = "handshake"     // protocol, user and password, database
 	StageReady     Stage = "ready"         // not loading, the right role, the right kind of deployment
 	StagePing      Stage = "ping"          // an answer
-	StageTopology  Stage = "topology"      // of a cluster: who serves which slots
 )
 
 // Stages returns all stages in their order.
 func Stages() []Stage {
-	return []Stage{StageConfig, StageResolve, StageDial, StageTLS, StageHandshake, StageReady, StagePing, StageTopology}
+	return []Stage{StageConfig, StageResolve, StageDial, StageTLS, StageHandshake, StageReady, StagePing}
 }
 
 // stageError is a failure with the stage that it happened in.
