@@ -32,7 +32,9 @@ func clusterOptions(cfg Config, slots func(context.Context) ([]redis.ClusterSlot
 		// Every node gets the options that it has on the way of commands as well:
 		// the driver leaves READONLY out where the slots are not its own to find.
 		NewClient: func(own *redis.Options) *redis.Client {
-			options := nodeOptions(cfg, own.Addr, dial)
+			// The driver takes the host off a loopback address that it was told by
+			// anybody but such a host, and it was told by us.
+			options := nodeOptions(cfg, firstText(own.NodeAddress, own.Addr), dial)
 			options.MinIdleConns = 0 // nobody may ever use it
 			options.CredentialsProviderContext = own.CredentialsProviderContext
 			return redis.NewClient(options)
