@@ -246,6 +246,8 @@ func diagnose(err error) failure {
 		return failure{class: ClassMode, applied: AppliedNo, err: err}
 	case errors.As(err, new(*crossSlotError)), errors.Is(err, errScan):
 		return failure{class: ClassCrossSlot, applied: AppliedNo, err: err}
+	case errors.Is(err, errStateful):
+		return failure{class: ClassUnknown, applied: AppliedNo, err: err}
 	case errors.As(err, new(*strayError)):
 		return failure{class: ClassTryAgain, applied: AppliedNo, err: err}
 	case errors.As(err, new(*unservedError)):

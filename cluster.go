@@ -198,7 +198,8 @@ func (cl *cluster) misled() {
 	cl.suspect()
 }
 
-// route returns the node that a command for a slot is to be sent to.
+// route returns the node that a command for a slot is to be sent to: the master,
+// unless the arguments are those of a command that only reads.
 func (cl *cluster) route(slot int, args []any) (*clusterNode, error) {
 	table := cl.table.Load()
 	if slot == noSlot {

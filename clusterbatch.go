@@ -7,13 +7,15 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn/internal/effect"
 )
 
 // errand is a command of a pipeline on its way through a cluster.
 type errand struct {
 	cmd    redis.Cmder
-	slot   int
 	order  order
+	anyone bool         // any master will do, and all such errands go to the same
 	node   *clusterNode // where it goes next; nil: where the table says
 	asking bool         // that node serves its slot only for those who ask
 	to     redirection  // where that sent it on; without an address: nowhere
@@ -51,9 +53,10 @@ func newErrands(cmds []redis.Cmder) []*errand {
 		e := &array[i]
 		e.cmd = cmd
 		if p, ok := cmd.(*placed); ok {
-			e.slot = p.slot
+			e.order.slot = p.slot
 		} else {
-			e.slot, _ = slotOfArgs(cmd.Args())
+			e.order.slot, _ = slotOfArgs(cmd.Args())
+			e.anyone = e.order.slot == noSlot
 		}
 		errands[i] = e
 	}
@@ -66,17 +69,16 @@ func findOrders(errands []*errand) {
 	keys := make([]string, len(errands))
 	for i, e := range errands {
 		named := keysOf(e.cmd)
-		one := len(named) == 1 && effectOf(e.cmd) != EffectUnknown && !isStateful(e.cmd)
+		one := len(named) == 1 && effectOf(e.cmd) != EffectUnknown
 		if one {
 			keys[i] = named[0]
 		}
-		if so, known := simple[e.slot]; !known || so {
-			simple[e.slot] = one
+		if so, known := simple[e.order.slot]; !known || so {
+			simple[e.order.slot] = one
 		}
 	}
 	for i, e := range errands {
-		e.order = order{slot: e.slot}
-		if simple[e.slot] {
+		if simple[e.order.slot] {
 			e.order.key = keys[i]
 		}
 	}
@@ -124,10 +126,11 @@ func (c *Client) sendClusterPipeline(ctx context.Context, batch *call, cmds []re
 
 func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmder) {
 	all := newErrands(cmds)
-	unsafe := slices.ContainsFunc(cmds, isStateful) // each attempt may meet other connections
+	// A read behind a write must see it, so reads go to replicas only among themselves.
+	replicas := !slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return effect.Of(cmd.Args()) != effect.Read })
 	for sent := all; ; {
 		batch.attempts++
-		if c.attempt(ctx, all, sent) {
+		if c.attempt(ctx, all, sent, replicas) {
 			return
 		}
 		var again []*errand
@@ -137,7 +140,7 @@ func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmde
 			c.failErrands(ctx, batch, group[:from])
 			open := group[from:]
 			first := len(open)
-			if !unsafe && !isOver(ctx) && !c.gate.gaveUp() {
+			if !isOver(ctx) && !c.gate.gaveUp() {
 				first = c.repeatableErrands(open)
 			}
 			c.failErrands(ctx, batch, open[:first])
@@ -163,10 +166,10 @@ func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmde
 // attempt sends every node its share of errands and follows where nodes send them
 // on. It reports whether all of them were answered; if not, all errands of the
 // pipeline have an order.
-func (c *Client) attempt(ctx context.Context, all, errands []*errand) (answered bool) {
+func (c *Client) attempt(ctx context.Context, all, errands []*errand, replicas bool) (answered bool) {
 	g := c.current()
 	defer g.users.leave()
-	if g.cluster.sendShares(ctx, errands) {
+	if g.cluster.sendShares(ctx, errands, replicas) {
 		return true
 	}
 	findOrders(all)
@@ -190,26 +193,40 @@ func (c *Client) attempt(ctx context.Context, all, errands []*errand) (answered 
 		for _, e := range errands {
 			e.node, e.asking = g.cluster.follow(e.to), e.to.ask
 		}
-		g.cluster.sendShares(ctx, errands)
+		g.cluster.sendShares(ctx, errands, replicas)
 	}
 }
 
+// errStateful: a command changes the connection that it travels on, such as MULTI
+// or SELECT, and a pipeline to a cluster travels on many.
+var errStateful = errors.New("it changes the connection that it travels on, and a pipeline travels on one to each node of the cluster: use TxPipelined, RunTransaction or Watch")
+
 // sendShares makes one attempt at errands, at all nodes at the same time. It
 // reports whether all of them were answered.
-func (cl *cluster) sendShares(ctx context.Context, errands []*errand) (answered bool) {
+func (cl *cluster) sendShares(ctx context.Context, errands []*errand, replicas bool) (answered bool) {
 	news := cl.breaking()
 	shares := map[*clusterNode][]*errand{}
+	var keyless *clusterNode // takes all commands without a key, which keeps them in order
 	answered = true
 	for _, e := range errands {
 		e.to = redirection{}
+		if e.node == nil && e.anyone {
+			e.node = keyless
+		}
+		var err error
 		if e.node == nil {
-			_, node, err := cl.destination(e.cmd)
-			if err != nil {
-				e.refuse(cl.lost(err, news))
-				answered = false
-				continue
-			}
-			e.node = node
+			_, e.node, err = cl.destination(e.cmd, replicas)
+		}
+		if err == nil && isStateful(e.cmd) {
+			err = errStateful
+		}
+		if err != nil {
+			e.refuse(cl.lost(err, news))
+			answered = false
+			continue
+		}
+		if e.anyone {
+			keyless = e.node
 		}
 		shares[e.node] = append(shares[e.node], e)
 	}
@@ -245,7 +262,7 @@ func (n *clusterNode) sendShare(ctx context.Context, share []*errand, news <-cha
 	}
 	for i, f := range diagnoseEach(own) {
 		e := share[i]
-		if to, ok := redirectionOf(e.cmd.Err(), e.slot, n.addr); ok {
+		if to, ok := redirectionOf(e.cmd.Err(), e.order.slot, n.addr); ok {
 			e.to = to
 		} else if e.isOpen() {
 			e.refuse(n.failed(e.cmd.Err(), news))

@@ -14,9 +14,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// suspicionTimeout bounds the PING of a node while any node is under suspicion:
-// the sooner a dead one is known, the sooner its calls go elsewhere.
+// suspicionTimeout bounds a sample of a node while any node is under suspicion,
+// unless its answers usually take long: the sooner a dead one is known, the sooner
+// its calls go elsewhere.
 const suspicionTimeout = 300 * time.Millisecond
+
+// usualTrips is how many times the latency of a PING a sample may take under
+// suspicion: a new connection needs about half as many round trips.
+const usualTrips = 12
 
 // clusterWatch looks at every node of a cluster for the monitor, whose goroutine
 // owns it. It finds the dead, brings back the calls that wait for them, and
@@ -40,12 +45,23 @@ type nodeWatch struct {
 	state   string // what it says of the cluster: ok or fail
 	judged  string // the same, when it was last judged
 
+	// calling is an attempt to reach the node again, once it is known to be dead.
+	// It has its own time, so that a node that hangs holds up no other.
+	calling chan called
+	hangUp  context.CancelFunc
+
 	misses      int
-	hits        int
 	err         error // of the last sample, nil when it answered
 	latency     time.Duration
 	lastSuccess time.Time
 	served      time.Time // when it last said that the cluster is well
+}
+
+// called is what became of an attempt to reach a dead node.
+type called struct {
+	probe *probe
+	facts serverFacts
+	err   error
 }
 
 func newClusterWatch(c *Client, t *target, p *probe, facts serverFacts) *clusterWatch {
@@ -64,7 +80,11 @@ func (w *clusterWatch) enlist() {
 	table := w.cluster.table.Load()
 	for _, s := range table.shards {
 		for _, node := range append([]*clusterNode{s.master}, s.replicas...) {
-			if known := w.nodes[node.addr]; known == nil || known.node != node {
+			known := w.nodes[node.addr]
+			if known != nil && known.node != node {
+				known.end() // it had left for good, and came back
+			}
+			if known == nil || known.node != node {
 				w.nodes[node.addr] = &nodeWatch{node: node, target: w.target.at(node.addr)}
 			}
 		}
@@ -72,7 +92,7 @@ func (w *clusterWatch) enlist() {
 	maps.DeleteFunc(w.nodes, func(_ string, n *nodeWatch) bool {
 		gone := !table.has(n.node)
 		if gone {
-			n.drop()
+			n.end()
 		}
 		return gone
 	})
@@ -81,12 +101,18 @@ func (w *clusterWatch) enlist() {
 // look samples every node, at the same time, and draws the conclusions for each.
 // The latency is that of the slowest master that answers. The error, when none
 // does, is that of one of them.
-func (w *clusterWatch) look(ctx context.Context, limit time.Duration) (time.Duration, error) {
-	if w.anxious() {
-		limit = min(limit, suspicionTimeout)
-	}
+func (w *clusterWatch) look(ctx context.Context) (time.Duration, error) {
+	anxious := w.anxious()
 	var all sync.WaitGroup
 	for _, n := range w.nodes {
+		if n.node.dead.Load() != nil {
+			n.callAgain(w.client.life)
+			continue
+		}
+		limit := w.policy.Timeout
+		if anxious {
+			limit = min(limit, max(suspicionTimeout, usualTrips*n.latency))
+		}
 		all.Go(func() { n.sample(ctx, limit) })
 	}
 	all.Wait()
@@ -150,44 +176,71 @@ func (n *nodeWatch) sample(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if n.probe != nil {
-		n.latency, n.err = n.ask(ctx)
+		n.ask(ctx)
 		if n.err == nil || diagnose(n.err).class != ClassLost {
 			n.count()
 			return
 		}
 	}
 	n.drop()
-	probe, facts, err := n.target.verifyServer(ctx, nil)
-	if n.err = err; err == nil {
-		n.probe, n.facts, n.factsAt, n.latency = probe, facts, time.Now(), probe.verified
-		_, n.err = n.ask(ctx)
+	p, facts, err := n.target.verifyServer(ctx, nil)
+	n.meet(called{p, facts, err})
+	if n.err == nil {
+		n.ask(ctx)
 	}
 	n.count()
 }
 
-// ask sends a PING, and asks the node what it thinks of the cluster.
-func (n *nodeWatch) ask(ctx context.Context) (time.Duration, error) {
-	latency, err := n.probe.ping(ctx)
-	if err != nil {
-		n.drop()
-		return 0, err
+// callAgain tries to reach a dead node. It does not wait for the outcome, which
+// is met by one of the next looks.
+func (n *nodeWatch) callAgain(life context.Context) {
+	if n.calling == nil {
+		calling := make(chan called, 1)
+		ctx, cancel := context.WithCancel(life)
+		n.calling, n.hangUp = calling, cancel
+		go func() {
+			p, facts, err := n.target.verifyServer(ctx, nil)
+			calling <- called{p, facts, err}
+		}()
 	}
+	select {
+	case c := <-n.calling:
+		n.hangUp()
+		n.calling = nil
+		n.meet(c)
+		n.count()
+	default:
+	}
+}
+
+// meet enters a connection that was verified, or why there is none.
+func (n *nodeWatch) meet(c called) {
+	if n.err = c.err; c.err == nil {
+		n.probe, n.facts, n.factsAt, n.latency = c.probe, c.facts, time.Now(), c.probe.verified
+	}
+}
+
+// ask sends a PING, and asks the node what it thinks of the cluster.
+func (n *nodeWatch) ask(ctx context.Context) {
+	latency, err := n.probe.ping(ctx)
+	if n.err = err; err != nil {
+		n.drop()
+		return
+	}
+	n.latency = latency
 	if time.Since(n.factsAt) > factsEvery {
 		n.facts, n.factsAt = n.probe.facts(ctx), time.Now()
 	}
 	n.state = infoFields(redis.NewStringResult(n.probe.client.ClusterInfo(ctx).Result()))["cluster_state"]
-	return latency, nil
 }
 
 // count enters the outcome of a sample.
 func (n *nodeWatch) count() {
 	if n.err != nil {
 		n.misses++
-		n.hits = 0
 		n.state = ""
 		return
 	}
-	n.hits++
 	n.misses = 0
 	n.lastSuccess = time.Now()
 	if n.state != "fail" {
@@ -196,10 +249,23 @@ func (n *nodeWatch) count() {
 	n.node.latency.Store(int64(n.latency))
 }
 
+// drop closes the connection.
 func (n *nodeWatch) drop() {
 	if n.probe != nil {
 		n.probe.close()
 		n.probe = nil
+	}
+}
+
+// end closes the connection, and ends the attempt to open one.
+func (n *nodeWatch) end() {
+	n.drop()
+	if n.calling == nil {
+		return
+	}
+	n.hangUp()
+	if c := <-n.calling; c.probe != nil {
+		c.probe.close()
 	}
 }
 
@@ -418,6 +484,6 @@ func (w *clusterWatch) close() {
 		return
 	}
 	for _, n := range w.nodes {
-		n.drop()
+		n.end()
 	}
 }

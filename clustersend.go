@@ -19,8 +19,8 @@ type placed struct {
 	addr string // "" for the master of the slot
 }
 
-// destination is where a command belongs.
-func (cl *cluster) destination(cmd redis.Cmder) (slot int, node *clusterNode, err error) {
+// destination is where a command belongs; a read may go to a replica.
+func (cl *cluster) destination(cmd redis.Cmder, replicas bool) (slot int, node *clusterNode, err error) {
 	if p, ok := cmd.(*placed); ok {
 		if p.addr != "" {
 			return p.slot, cl.at(p.addr), nil
@@ -35,7 +35,11 @@ func (cl *cluster) destination(cmd redis.Cmder) (slot int, node *clusterNode, er
 	case slot == noSlot && cmd.Name() == "scan":
 		return slot, nil, errScan
 	}
-	node, err = cl.route(slot, cmd.Args())
+	args := cmd.Args()
+	if !replicas {
+		args = nil
+	}
+	node, err = cl.route(slot, args)
 	return slot, node, err
 }
 
@@ -43,7 +47,7 @@ func (cl *cluster) destination(cmd redis.Cmder) (slot int, node *clusterNode, er
 // one where that sends it.
 func (cl *cluster) process(ctx context.Context, cmd redis.Cmder) error {
 	news := cl.breaking()
-	slot, node, err := cl.destination(cmd)
+	slot, node, err := cl.destination(cmd, true)
 	if err != nil {
 		return cl.lost(err, news)
 	}

@@ -217,12 +217,12 @@ func (m *monitor) sample(ctx context.Context) {
 // connection breaks proves nothing about the server, so then a new one has to
 // tell: a moment later commands would have found out by themselves, all at once.
 func (m *monitor) look(ctx context.Context) (time.Duration, error) {
+	if m.nodes != nil {
+		return m.nodes.look(ctx)
+	}
 	limit := m.policy.Timeout
 	if m.down {
 		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
-	}
-	if m.nodes != nil {
-		return m.nodes.look(ctx, limit)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
