@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -75,4 +76,22 @@ func TopologyChanges(before, now []any, origin string) []string {
 	a, _ := readTopology(before, origin)
 	b, _ := readTopology(now, origin)
 	return b.changes(a)
+}
+
+// Succeed replaces the current generation of a client by one of the same
+// configuration.
+func Succeed(ctx context.Context, c *Client) error {
+	began := time.Now()
+	t, err := c.newTarget()
+	if err != nil {
+		return err
+	}
+	p, facts, err := t.verify(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if !c.succeed(successor{target: t, probe: p, facts: facts, reason: "a test", began: began, grace: time.Second}) {
+		return ErrClosed
+	}
+	return nil
 }
