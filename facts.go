@@ -20,6 +20,7 @@ type serverFacts struct {
 	Replicas *int             // connected replicas, of a master
 	Link     string           // "up" or "down", of a replica
 	Lags     map[string]int64 // of a master's replicas, by their addresses: how many bytes they are behind
+	Offset   *int64           // how much of the replication stream it has written, or read
 }
 
 // facts asks HELLO, which any user may, and INFO, which is in @dangerous.
@@ -47,6 +48,13 @@ func (p *probe) facts(ctx context.Context) serverFacts {
 		if n, err := strconv.Atoi(info["connected_slaves"]); err == nil && facts.Role == "master" {
 			facts.Replicas = &n
 		}
+	}
+	offset := "master_repl_offset"
+	if facts.Role == "replica" {
+		offset = "slave_repl_offset"
+	}
+	if n, err := strconv.ParseInt(infoFields(replication)[offset], 10, 64); err == nil {
+		facts.Offset = &n
 	}
 	if info := infoFields(persistence); info != nil && info["loading"] != "" {
 		loading := info["loading"] == "1"
