@@ -48,11 +48,11 @@ quick: ## all tests, without the race detector and coverage
 
 .PHONY: docs
 docs: ## write the generated pages anew
-	$(GO) test . -run 'IsUpToDate' -update
+	$(GO) test . ./doctor -run 'IsUpToDate' -update
 
 .PHONY: docs-check
 docs-check: ## fail when a generated page is not up to date
-	$(GO) test . -run 'IsUpToDate' -count=1
+	$(GO) test . ./doctor -run 'IsUpToDate' -count=1
 
 .PHONY: faults
 faults: deps ## measure every fault beside plain go-redis and write docs/faults.md
@@ -68,4 +68,4 @@ fuzz: ## run every fuzz target for 20 seconds
 
 .PHONY: golden
 golden: ## write the golden files anew; read the diff before you commit it
-	$(GO) test . ./cmd/... -run 'Golden|IsUpToDate' -update
+	$(GO) test . ./doctor ./cmd/... -run 'Golden|IsUpToDate' -update

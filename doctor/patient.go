@@ -1,0 +1,198 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redisconn/redisconn"
+)
+
+// Patient is what is examined: a configuration and, once it could be connected,
+// the client. What several checks look at is fetched once.
+type Patient struct {
+	options  Options
+	problems []*redisconn.FieldError // of the configuration: with any, there is no client
+	warnings []redisconn.Warning
+	about    redisconn.Explanation
+	config   redisconn.Config  // every default filled in
+	client   *redisconn.Client // nil when the configuration cannot be used
+	proof    *Proof            // what connecting proved
+	look     *look             // at the server's certificate, nil without TLS
+	infos    *answer[map[string]string]
+	settings map[string]answer[string]
+	stall    time.Duration // the longest this machine was found to stand still
+}
+
+// answer is something that was asked for, and how that went.
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+// Config returns the configuration under examination, every default filled in.
+func (p *Patient) Config() redisconn.Config { return p.config.Clone() }
+
+// Client returns the connected client; nil when it could not be connected.
+func (p *Patient) Client() *redisconn.Client {
+	if p.proof == nil || p.proof.Class != "" {
+		return nil
+	}
+	return p.client
+}
+
+// addr is where the server is.
+func (p *Patient) addr() string {
+	if len(p.config.Connection.Addrs) == 0 {
+		return string(redisconn.ModeEmbedded)
+	}
+	return p.config.Connection.Addrs[0]
+}
+
+// host and port are the parts of addr; a socket and an embedded server have none.
+func (p *Patient) host() string {
+	host, _, _ := net.SplitHostPort(p.addr())
+	return host
+}
+
+func (p *Patient) port() string {
+	_, port, _ := net.SplitHostPort(p.addr())
+	return port
+}
+
+// user is who the connection is to Redis.
+func (p *Patient) user() string {
+	if p.config.Connection.Username == "" {
+		return "default"
+	}
+	return p.config.Connection.Username
+}
+
+// network is what net.Dial needs for addr.
+func (p *Patient) network() string {
+	if strings.HasPrefix(p.addr(), "/") {
+		return "unix"
+	}
+	return "tcp"
+}
+
+// embedded reports whether the server is in this process, where no network leads.
+func (p *Patient) embedded() bool { return p.config.Mode == redisconn.ModeEmbedded }
+
+// open connects another client as change has it: to another node, as nobody.
+func (p *Patient) open(ctx context.Context, change func(*redisconn.Config)) (*redisconn.Client, error) {
+	cfg := p.config.Clone()
+	cfg.Pool = redisconn.PoolConfig{Size: 1}
+	change(&cfg)
+	client, err := redisconn.New(cfg, redisconn.WithLogger(quiet))
+	if err != nil {
+		return nil, err
+	}
+	if proof := Prove(ctx, client, true, func(redisconn.Event) {}); proof.Class != "" {
+		return nil, errors.Join(&refusal{proof}, client.Close())
+	}
+	return client, nil
+}
+
+// refusal is why a client of the doctor's own could not connect.
+type refusal struct{ proof *Proof }
+
+func (r *refusal) Error() string { return r.proof.Failure().Said }
+
+// quiet takes log lines: what they would say is in the report.
+var quiet = slog.New(slog.DiscardHandler)
+
+// info is what the server says of itself.
+func (p *Patient) info(ctx context.Context) (map[string]string, error) {
+	if p.infos == nil {
+		text, err := p.client.Info(ctx).Result()
+		fields := map[string]string{}
+		for line := range strings.Lines(text) {
+			if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+				fields[key] = value
+			}
+		}
+		p.infos = &answer[map[string]string]{fields, err}
+	}
+	return p.infos.value, p.infos.err
+}
+
+// setting is one of the server's settings, asked for by its name alone: all of
+// them together would bring its passwords here.
+func (p *Patient) setting(ctx context.Context, name string) (string, error) {
+	a, asked := p.settings[name]
+	if !asked {
+		values, err := p.client.ConfigGet(ctx, name).Result()
+		value, known := values[name]
+		if err == nil && !known {
+			err = fmt.Errorf("%w %s", errUnknownSetting, name)
+		}
+		a = answer[string]{value, err}
+		p.settings[name] = a
+	}
+	return a.value, a.err
+}
+
+var errUnknownSetting = errors.New("the server has no setting")
+
+// unanswered is the finding where a command got no answer: what the user may not
+// do, or the server does not know, is no fault of the connection.
+func unanswered(command string, err error) Finding {
+	class := redisconn.ClassOf(err)
+	switch {
+	case class == redisconn.ClassACL:
+		return Skip("the user may not run " + command)
+	case errors.Is(err, errUnknownSetting):
+		return Skip(err.Error())
+	case class == redisconn.ClassReply && strings.Contains(strings.ToLower(err.Error()), "unknown"):
+		return Skip("the server does not know " + command)
+	}
+	return Fail(class, command+": "+err.Error())
+}
+
+// fill puts this server's names in the places of a command from the table.
+func (p *Patient) fill(command string) string {
+	return strings.NewReplacer("{cli}", p.cli(), "{addr}", p.addr(), "{host}", p.host(), "{port}", p.port(), "{user}", shell(p.user())).Replace(command)
+}
+
+// cli is redis-cli on its way to the server. A password is typed, never shown.
+func (p *Patient) cli() string {
+	words := []string{"redis-cli"}
+	add := func(more ...string) { words = append(words, more...) }
+	if p.network() == "unix" {
+		add("-s", shell(p.addr()))
+	} else {
+		add("-h", shell(p.host()), "-p", p.port())
+	}
+	if t := p.config.TLS; t.Enabled {
+		add("--tls")
+		for _, part := range [][2]string{{"--cacert", t.CAFile}, {"--cert", t.CertFile}, {"--key", t.KeyFile}, {"--sni", t.ServerName}} {
+			if part[1] != "" {
+				add(part[0], shell(part[1]))
+			}
+		}
+		if t.InsecureSkipVerify {
+			add("--insecure")
+		}
+	}
+	if user := p.config.Connection.Username; user != "" {
+		add("--user", shell(user))
+	}
+	if p.config.Connection.Password != "" || p.config.Connection.PasswordFile != "" {
+		add("--askpass")
+	}
+	return strings.Join(words, " ")
+}
+
+// shell quotes a word that a shell would change.
+func shell(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:,@%+="
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
