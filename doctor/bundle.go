@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"archive/zip"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -60,16 +59,6 @@ func (r *Report) WriteBundle(w io.Writer) error {
 		}
 	}
 	return archive.Close()
-}
-
-// indented writes a value as JSON for people.
-func indented(value any) func(io.Writer) error {
-	return func(w io.Writer) error {
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(value)
-	}
 }
 
 // writeRuntime says what runs where.

@@ -144,6 +144,9 @@ func (p *Patient) judgeAnnounced(ctx context.Context, addrs []string) Finding {
 	if len(dead) > 0 {
 		return Fail(redisconn.ClassUnreachable, fmt.Sprintf("%d of %d announced addresses cannot be reached from here: %s", len(dead), len(addrs), strings.Join(dead, ", ")), evidence...)
 	}
+	if len(addrs) == 1 {
+		return Pass("the announced address can be reached from here", evidence...)
+	}
 	return Pass(fmt.Sprintf("all %d announced addresses can be reached from here", len(addrs)), evidence...)
 }
 

@@ -35,13 +35,17 @@ type junitCase struct {
 	Time    string        `xml:"time,attr"`
 	Failure *junitMessage `xml:"failure"`
 	Skipped *junitMessage `xml:"skipped"`
-	Output  string        `xml:"system-out,omitempty"`
+	Output  *junitText    `xml:"system-out"`
 }
 
 type junitMessage struct {
 	Type    string `xml:"type,attr,omitempty"`
 	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
+	Text    string `xml:",cdata"`
+}
+
+type junitText struct {
+	Text string `xml:",cdata"`
 }
 
 // WriteJUnit writes the report as JUnit's XML: a suite for each layer, a case for
@@ -93,9 +97,9 @@ func (r *Report) junitCase(result Result) junitCase {
 	case result.Outcome == OutcomeFail, result.Outcome == OutcomeWarn && r.FailOn == OutcomeWarn:
 		c.Failure = &junitMessage{Type: result.ID, Message: result.Detail, Text: result.advice()}
 	case result.Outcome == OutcomeWarn:
-		c.Output = "warning: " + result.Detail + "\n" + result.advice()
+		c.Output = &junitText{"warning: " + result.Detail + "\n" + result.advice()}
 	default:
-		c.Output = result.Detail
+		c.Output = &junitText{result.Detail}
 	}
 	return c
 }

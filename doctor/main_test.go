@@ -106,3 +106,14 @@ func command(t *testing.T, s *redisconntest.Server, args ...any) {
 		t.Fatal(err)
 	}
 }
+
+// infoOf is INFO of a server, behind the doctor's back.
+func infoOf(t *testing.T, s *redisconntest.Server) map[string]string {
+	t.Helper()
+	fields := map[string]string{}
+	for line := range strings.Lines(s.Client().Info(t.Context()).Val()) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		fields[key] = value
+	}
+	return fields
+}

@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -134,42 +132,6 @@ func roundTo(d time.Duration) time.Duration {
 		unit *= 10
 	}
 	return unit
-}
-
-// facts is the JSON object of evidence, in its order.
-type facts []Fact
-
-// MarshalJSON gives durations in milliseconds, under a name that says so.
-func (fs facts) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, f := range fs {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, value := f.Name, f.Value
-		if d, ok := value.(time.Duration); ok {
-			name, value = name+"_ms", milliseconds(d)
-		}
-		key, err := json.Marshal(name)
-		if err != nil {
-			return nil, err
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(text)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// milliseconds is d as JSON has it, to the microsecond.
-func milliseconds(d time.Duration) float64 {
-	return float64(d.Round(time.Microsecond)) / float64(time.Millisecond)
 }
 
 // textLimit bounds what a peer can put into a report.
