@@ -4,8 +4,6 @@ import (
 	"archive/zip"
 	"fmt"
 	"io"
-	"net/url"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -29,8 +27,7 @@ Passwords are not in it. Addresses, user names and paths of files are.
 // WriteBundle writes a zip archive with everything that somebody needs who is
 // asked for help: the report, the configuration with its sources, the client's
 // events and counters, the program's versions. Passwords are masked where they
-// are kept; should one still turn up in a text, such as a server's, it is masked
-// there.
+// are kept; should one still turn up in a text, it is masked there.
 func (r *Report) WriteBundle(w io.Writer) error {
 	archive := zip.NewWriter(w)
 	for _, part := range []struct {
@@ -54,7 +51,7 @@ func (r *Report) WriteBundle(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.WriteString(file, r.mask(text.String())); err != nil {
+		if _, err := io.WriteString(file, r.secrets.hide(text.String())); err != nil {
 			return err
 		}
 	}
@@ -67,32 +64,4 @@ func writeRuntime(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "%s on %s/%s, %d processors, GOMAXPROCS %d, %d goroutines\n\n%s",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0), runtime.NumGoroutine(), build)
 	return err
-}
-
-// shortestSecret is the length from which on a password is looked for in texts:
-// a shorter one would be found in words that have nothing to do with it.
-const shortestSecret = 6
-
-// keep remembers what must not be in a bundle. The password's file, if the client
-// could use it, is read once more: the client does not tell what was in it.
-func (r *Report) keep(cfg redisconn.Config, usable bool) {
-	secrets := []string{cfg.Connection.Password.Reveal()}
-	if path := cfg.Connection.PasswordFile; path != "" && usable {
-		if content, err := os.ReadFile(path); err == nil { // what cannot be read here was not sent either
-			secrets = append(secrets, strings.TrimSpace(string(content)))
-		}
-	}
-	for _, secret := range secrets {
-		if len(secret) >= shortestSecret {
-			r.secrets = append(r.secrets, secret, url.QueryEscape(secret), url.PathEscape(secret))
-		}
-	}
-}
-
-// mask replaces what must not be shown.
-func (r *Report) mask(text string) string {
-	for _, secret := range r.secrets {
-		text = strings.ReplaceAll(text, secret, "[redacted]")
-	}
-	return text
 }

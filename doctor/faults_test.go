@@ -105,7 +105,9 @@ func faults(t *testing.T) []fault {
 
 	quick := func(c *redisconn.Config) { c.Timeouts.Dial = 300 * time.Millisecond }
 	password := func(user, password string) func(*redisconn.Config) {
-		return func(c *redisconn.Config) { c.Connection.Username, c.Connection.Password = user, redisconn.Secret(password) }
+		return func(c *redisconn.Config) {
+			c.Connection.Username, c.Connection.Password = user, redisconn.Secret(password)
+		}
 	}
 	trusting := func(ca *redisconntest.CA) func(*redisconn.Config) {
 		return func(c *redisconn.Config) { c.TLS.Enabled, c.TLS.CAFile = true, ca.CAFile() }

@@ -25,6 +25,7 @@ type Patient struct {
 	look     *look             // at the server's certificate, nil without TLS
 	infos    *answer[map[string]string]
 	settings map[string]answer[string]
+	secrets  secrets
 	stall    time.Duration // the longest this machine was found to stand still
 }
 

@@ -40,12 +40,12 @@ type Report struct {
 	Results  []Result // in the order in which the checks were made
 	FailOn   Outcome  // from which outcome on the examination has failed
 	WaitOver bool     // Options.Wait passed before a connection could be made
+	Err      error    // closing the connection failed; what was found holds nevertheless
 
 	about   redisconn.Explanation // what follows is for the bundle
 	events  []redisconn.Event
 	stats   redisconn.Stats
-	secrets []string
-	closing error
+	secrets secrets
 }
 
 // Exit codes of redisconn doctor, for programs that act like it.

@@ -140,3 +140,12 @@ func TestEvidenceThatIsNoJSONIsReported(t *testing.T) {
 		t.Error("a function was written as JSON")
 	}
 }
+
+func TestTheContractNamesEveryFieldOfAReport(t *testing.T) {
+	contract := readFile(t, "../docs/cli.md")
+	for _, name := range doctor.DocumentFields() {
+		if !regexp.MustCompile("`(checks\\[\\]\\.)?" + name + "`").MatchString(contract) {
+			t.Errorf("docs/cli.md has no `%s`", name)
+		}
+	}
+}

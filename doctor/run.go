@@ -15,8 +15,8 @@ import (
 
 // Options is how an examination is made. The zero Options makes every check once.
 type Options struct {
-	// Checks are what is checked, in this order: [Select] names some of ours, a
-	// program appends its own. Default [Checks].
+	// Checks are what is checked, in this order, and what they need before them:
+	// [Select] names some of ours, a program appends its own. Default [Checks].
 	Checks []Check
 
 	// Permissions are what the program needs its user to be allowed; without any
@@ -49,28 +49,45 @@ const defaultTimeout = 10 * time.Second
 // need, in the order in which they are made.
 func Select(names ...string) ([]Check, error) {
 	all := Checks()
-	wanted := map[string]bool{}
-	var want func(Check)
-	want = func(c Check) {
-		wanted[c.ID] = true
-		for _, id := range c.Needs {
-			need, _ := Find(id)
-			want(need)
-		}
-	}
+	var named []Check
 	for _, name := range names {
-		known := false
+		before := len(named)
 		for _, c := range all {
 			if strings.EqualFold(name, c.ID) || strings.EqualFold(name, string(c.Layer)) {
-				known = true
-				want(c)
+				named = append(named, c)
 			}
 		}
-		if !known {
+		if len(named) == before {
 			return nil, fmt.Errorf("there is no layer and no check %q", name)
 		}
 	}
-	return slices.DeleteFunc(all, func(c Check) bool { return !wanted[c.ID] }), nil
+	wanted := complete(named)
+	return slices.DeleteFunc(all, func(c Check) bool {
+		return !slices.ContainsFunc(wanted, func(w Check) bool { return w.ID == c.ID })
+	}), nil
+}
+
+// complete puts before each check those that it needs and that are missing.
+func complete(checks []Check) []Check {
+	var whole []Check
+	there := map[string]bool{}
+	var add func(Check)
+	add = func(c Check) {
+		if there[c.ID] {
+			return
+		}
+		there[c.ID] = true
+		for _, id := range c.Needs {
+			if need, known := Find(id); known {
+				add(need)
+			}
+		}
+		whole = append(whole, c)
+	}
+	for _, c := range checks {
+		add(c)
+	}
+	return whole
 }
 
 // Run examines the connection that cfg describes. It opens connections of its own
@@ -91,11 +108,13 @@ func examine(ctx context.Context, cfg redisconn.Config, invalid error, warnings 
 	if o.Checks == nil {
 		o.Checks = Checks()
 	}
+	o.Checks = complete(o.Checks)
 	o.Timeout, o.FailOn = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail)
 	p := &Patient{options: o, config: cfg, problems: redisconn.FieldErrors(invalid), warnings: warnings, about: about, settings: map[string]answer[string]{}}
 	r := &Report{Began: time.Now(), FailOn: o.FailOn, about: about}
 	r.WaitOver = p.connect(ctx)
-	r.keep(cfg, p.proof.Class != redisconn.ClassConfig)
+	p.secrets = secretsOf(cfg, p.proof.Class != redisconn.ClassConfig)
+	r.secrets = p.secrets
 	if p.client != nil {
 		r.Target = p.client.LastHealth().Target
 	}
@@ -113,7 +132,7 @@ func examine(ctx context.Context, cfg redisconn.Config, invalid error, warnings 
 	}
 	if p.client != nil {
 		r.events, r.stats = p.client.History(), p.client.Stats()
-		r.closing = p.client.Close()
+		r.Err = p.client.Close()
 	}
 	r.Took = time.Since(r.Began)
 	return r
@@ -167,12 +186,12 @@ func (p *Patient) make(ctx context.Context, check Check, made map[string]Result)
 	finding := p.find(ctx, check, made)
 	result := Result{
 		ID: check.ID, Layer: check.Layer, Title: check.Title, Outcome: finding.Outcome, Took: time.Since(began),
-		Class: finding.Class, Detail: printable(finding.Detail), Needs: check.Needs, Root: finding.blocked, Moot: finding.settle, DocURL: check.DocURL(), Quiet: check.Quiet,
+		Class: finding.Class, Detail: p.printable(finding.Detail), Needs: check.Needs, Root: finding.blocked, Moot: finding.settle, DocURL: check.DocURL(), Quiet: check.Quiet,
 		settled: finding.Outcome == OutcomePass || finding.Outcome == OutcomeWarn || finding.settle,
 	}
 	for _, fact := range finding.Evidence {
 		if text, ok := fact.Value.(string); ok {
-			fact.Value = printable(text)
+			fact.Value = p.printable(text)
 		}
 		result.Evidence = append(result.Evidence, fact)
 	}
@@ -217,7 +236,7 @@ func (p *Patient) explain(r *Result, check Check, finding Finding) {
 	if finding.Class != "" {
 		info = finding.Class.Info()
 	}
-	r.Cause = cmp.Or(finding.Cause, check.Cause, info.Causes)
+	r.Cause = p.printable(cmp.Or(finding.Cause, check.Cause, info.Causes))
 	fix := finding.Fix
 	if len(fix) == 0 {
 		fix = check.Fix
@@ -228,11 +247,14 @@ func (p *Patient) explain(r *Result, check Check, finding Finding) {
 	r.Fix = p.steps(fix)
 }
 
+// printable makes a text fit to be shown.
+func (p *Patient) printable(text string) string { return printable(p.secrets.hide(text)) }
+
 // steps are the steps of a repair, for this server.
 func (p *Patient) steps(fix []Remedy) []Remedy {
 	var steps []Remedy
 	for _, step := range fix {
-		steps = append(steps, Remedy{Text: printable(step.Text), Command: printable(p.fill(step.Command))})
+		steps = append(steps, Remedy{Text: p.printable(step.Text), Command: p.printable(p.fill(step.Command))})
 	}
 	return steps
 }

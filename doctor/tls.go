@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -87,16 +88,13 @@ type look struct {
 // glance does the part of a TLS handshake in which the server shows its
 // certificates, on a connection of its own that carries nothing else.
 func (p *Patient) glance(ctx context.Context) *look {
-	if p.look != nil {
-		return p.look
-	}
-	p.look = &look{}
+	seen := &look{}
 	ctx, cancel := context.WithTimeout(ctx, p.config.Timeouts.Dial)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, p.network(), p.addr())
 	if err != nil {
-		p.look.err = err
-		return p.look
+		seen.err = err
+		return seen
 	}
 	defer func() { _ = conn.Close() }() // it has shown what there was to see
 	config := &tls.Config{
@@ -104,21 +102,21 @@ func (p *Patient) glance(ctx context.Context) *look {
 		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: true, // #nosec G402 -- the certificates are looked at, not trusted; nothing is sent
 		VerifyConnection: func(state tls.ConnectionState) error {
-			p.look.chain = state.PeerCertificates
+			seen.chain = state.PeerCertificates
 			return nil
 		},
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			p.look.asked = true
+			seen.asked = true
 			return &tls.Certificate{}, nil
 		},
 	}
 	if p.config.TLS.MinVersion == "1.3" {
 		config.MinVersion = tls.VersionTLS13
 	}
-	if err := tls.Client(conn, config).HandshakeContext(ctx); len(p.look.chain) == 0 {
-		p.look.err = err // after the certificates came, what fails is the client's side, which showed none
+	if err := tls.Client(conn, config).HandshakeContext(ctx); len(seen.chain) == 0 {
+		seen.err = err // after the certificates came, what fails is the client's side, which showed none
 	}
-	return p.look
+	return seen
 }
 
 // serverName is the name that the certificate must carry.
@@ -136,8 +134,9 @@ func checkTLSSpoken(ctx context.Context, p *Patient) Finding {
 		return p.own(idTLSSpoken, redisconn.StageTLS, "")
 	case !p.config.TLS.Enabled:
 		return NotNeeded("not asked for, the link is in clear")
-	case p.glance(ctx).err != nil:
-		return Fail(redisconn.ClassTLS, p.look.err.Error()).because("a tls.min_version above what the server speaks, something else than Redis at the address")
+	}
+	if p.look = p.glance(ctx); p.look.err != nil {
+		return Fail(cmp.Or(p.proof.Class, redisconn.ClassTLS), p.look.err.Error()).because("a tls.min_version above what the server speaks, something else than Redis at the address")
 	}
 	return Pass("the port speaks TLS")
 }

@@ -97,20 +97,23 @@ func checkRole(ctx context.Context, p *Patient) Finding {
 }
 
 func checkNodes(ctx context.Context, p *Patient) Finding {
-	health := p.client.Health(ctx)
-	if len(health.Nodes) == 0 {
+	return judgeNodes(p.client.Health(ctx).Nodes)
+}
+
+func judgeNodes(nodes []redisconn.NodeHealth) Finding {
+	if len(nodes) == 0 {
 		return NotNeeded("there is one server")
 	}
 	var bad []string
 	var evidence []Fact
-	for _, node := range health.Nodes {
+	for _, node := range nodes {
 		evidence = append(evidence, Fact{node.Addr, strings.TrimSpace(string(node.Status) + " " + node.Reason)})
 		if node.Status != redisconn.StatusPass {
 			bad = append(bad, node.Addr)
 		}
 	}
 	if len(bad) > 0 {
-		return Warn(fmt.Sprintf("%d of %d nodes are not well: %s", len(bad), len(health.Nodes), strings.Join(bad, ", ")), evidence...)
+		return Warn(fmt.Sprintf("%d of %d nodes are not well: %s", len(bad), len(nodes), strings.Join(bad, ", ")), evidence...)
 	}
-	return Pass(fmt.Sprintf("all %d nodes answer", len(health.Nodes)), evidence...)
+	return Pass(fmt.Sprintf("all %d nodes answer", len(nodes)), evidence...)
 }

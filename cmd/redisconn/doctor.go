@@ -33,14 +33,15 @@ The format prometheus always exits with 0; nagios exits as its plugins do: 0 wel
 		// What --can takes has commas in it.
 		DisableSliceFlagSeparator: true,
 		Flags: []cli.Flag{
-			outputFlag("table, short, json, junit, prometheus, nagios"),
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", HideDefault: true,
+				Usage: "print as `FORMAT`: table (default), short, json, junit, prometheus, nagios"},
 			&cli.DurationFlag{Name: "wait", HideDefault: true, Usage: "try to connect for `TIME`, such as 30s, while another attempt may succeed"},
-			&cli.StringFlag{Name: "only", Usage: "make these checks and those that they need: `LIST` of layers and ids, as in tls,RC-S002"},
+			&cli.StringFlag{Name: "only", Usage: "make the checks in `LIST`, layers and ids, and those they need: tls,RC-S002"},
 			&cli.StringSliceFlag{Name: "can", Usage: "check that the user may do `WHAT`: \"get,set cache:*\"; may be given again"},
 			&cli.BoolFlag{Name: "offline", Usage: "check the configuration and its files only, connect nowhere"},
 			&cli.StringFlag{Name: "fail-on", Value: "fail", HideDefault: true, Usage: "exit with 1 from `RESULT` on: fail or warn (default fail)"},
-			&cli.DurationFlag{Name: "check-timeout", HideDefault: true, Usage: "give up on one check after `TIME` (default 10s)"},
-			&cli.StringFlag{Name: "bundle", Usage: "write what somebody needs who is asked for help to `FILE`, a zip without passwords"},
+			&cli.DurationFlag{Name: "per-check", HideDefault: true, Usage: "give up on one check after `TIME` (default 10s)"},
+			&cli.StringFlag{Name: "bundle", Usage: "write a zip for whoever is asked for help to `FILE`, without passwords"},
 			&cli.BoolFlag{Name: "list-checks", Usage: "show all checks and make none"},
 			&cli.StringFlag{Name: "explain", Usage: "explain the check with this `ID` and make none"},
 		},
@@ -109,6 +110,9 @@ func (a *app) doctor(ctx context.Context, cmd *cli.Command) error {
 			return err
 		}
 	}
+	if report.Err != nil {
+		return report.Err
+	}
 	return endOf(report, format)
 }
 
@@ -133,7 +137,7 @@ func (a *app) doctorOptions(cmd *cli.Command) (doctor.Options, error) {
 	for _, flag := range []struct {
 		name string
 		to   *time.Duration
-	}{{"wait", &options.Wait}, {"check-timeout", &options.Timeout}} {
+	}{{"wait", &options.Wait}, {"per-check", &options.Timeout}} {
 		*flag.to = cmd.Duration(flag.name)
 		if cmd.IsSet(flag.name) && (*flag.to <= 0 || *flag.to > maxWait) {
 			return options, &usageError{"--" + flag.name + " takes a time above 0 and up to " + maxWait.String()}

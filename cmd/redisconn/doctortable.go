@@ -69,7 +69,8 @@ func (t *doctorTable) row(r doctor.Result) {
 		t.c.row(2, passed, cmp.Or(r.Detail, r.Title), took)
 		return
 	case doctor.OutcomeSkip:
-		t.c.row(2, skipped, r.Title+": "+r.Detail, "")
+		t.c.row(2, skipped, r.Title, r.ID)
+		t.c.label(4, "reason", r.Detail)
 	default:
 		t.c.row(2, outcomeMarks[r.Outcome], r.Title, strings.TrimSpace(took+"  "+r.ID))
 		t.c.label(4, "found", r.Detail)
