@@ -115,10 +115,7 @@ func (p *Patient) sample(ctx context.Context, command, pattern string) ([]any, e
 	for len(line) < int(max(arity, -arity)) {
 		line = append(line, "1") // a number does for most arguments, and only its place matters
 	}
-	if key := concrete(pattern); first > 0 && key != "" {
-		for len(line) <= int(first) {
-			line = append(line, "1")
-		}
+	if key := concrete(pattern); key != "" && first > 0 && int(first) < len(line) {
 		line[first] = key
 	}
 	return line, nil

@@ -9,6 +9,7 @@ import (
 var (
 	JudgeAddresses = judgeAddresses
 	JudgeMachine   = judgeMachine
+	JudgeMode      = judgeMode
 	JudgeNodes     = judgeNodes
 	JudgePings     = judgePings
 	Printable      = printable

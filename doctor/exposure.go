@@ -62,12 +62,14 @@ func checkNobody(ctx context.Context, p *Patient) Finding {
 		return NotNeeded("the server is in this process")
 	}
 	open, err := p.admits(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Skip("could not be tried: " + err.Error())
+	}
+	p.unlocked = open && !p.private(ctx)
+	switch {
 	case !open:
 		return Pass("the server wants a password")
-	case p.private(ctx):
+	case !p.unlocked:
 		return Pass("no password is needed, and the server listens on its own machine alone")
 	}
 	return Warn("no password is needed: whoever reaches the port may do what the user default may")
@@ -100,14 +102,12 @@ func checkProtected(ctx context.Context, p *Patient) Finding {
 	if err != nil {
 		return unanswered("CONFIG GET protected-mode", err)
 	}
-	open, err := p.admits(ctx)
+	evidence := Fact{"protected_mode", mode}
 	switch {
-	case err != nil:
-		return Skip("could not be tried: " + err.Error())
-	case mode == "no" && open && !p.private(ctx):
-		return Fail("", "protected mode is off and no password is needed: the server is open to the network", Fact{"protected_mode", mode})
+	case mode == "no" && p.unlocked:
+		return Fail("", "protected mode is off and no password is needed: the server is open to the network", evidence)
 	case mode == "no":
-		return Pass("protected mode is off, and the server wants a password or is its own machine's", Fact{"protected_mode", mode})
+		return Pass("protected mode is off, and the server wants a password or is its own machine's", evidence)
 	}
-	return Pass("protected mode is on", Fact{"protected_mode", mode})
+	return Pass("protected mode is on", evidence)
 }

@@ -63,7 +63,7 @@ var handshakeChecks = []Check{
 		Fix:   []Remedy{{"ask it yourself", "{cli} PING"}},
 		Run: func(_ context.Context, p *Patient) Finding {
 			finding := p.own(idAnswer, redisconn.StagePing, p.proof.Step(redisconn.StageHandshake).Said)
-			if p.proof.Class == "" && p.client.LastHealth().Server != nil {
+			if p.proof.Class == "" {
 				server := p.client.LastHealth().Server
 				finding.Evidence = []Fact{{"server", server.Name}, {"version", server.Version}, {"protocol", server.Protocol}}
 			}

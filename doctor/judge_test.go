@@ -48,6 +48,21 @@ func TestSlowPingsAreBlamedOnAMachineThatStandsStill(t *testing.T) {
 	}
 }
 
+func TestAServerOfAnotherKindIsNamed(t *testing.T) {
+	for want, row := range map[string]struct {
+		found     string
+		asCluster bool
+	}{
+		"pass the server is standalone": {"standalone", false}, "pass the server is cluster": {"cluster", true},
+		"fail the server is a node of a cluster": {"cluster", false}, "fail the server is no node of a cluster": {"standalone", true},
+		"fail the address leads to a sentinel": {"sentinel", true}, "skip the server does not say": {"", false},
+	} {
+		if f := doctor.JudgeMode(row.found, row.asCluster); !strings.HasPrefix(string(f.Outcome)+" "+f.Detail, want) {
+			t.Errorf("%+v, want %s", f, want)
+		}
+	}
+}
+
 func TestReleasesWithHolesAreKnown(t *testing.T) {
 	for release, open := range map[string]bool{
 		"redis 2.8.24": true, "redis 6.0.16": true, "redis 6.2.19": true, "redis 6.2.20": false, "redis 7.0.15": true, "redis 7.2.10": true,

@@ -26,6 +26,7 @@ type Patient struct {
 	infos    *answer[map[string]string]
 	settings map[string]answer[string]
 	secrets  secrets
+	unlocked bool          // whoever reaches the server is let in
 	stall    time.Duration // the longest this machine was found to stand still
 }
 

@@ -190,6 +190,10 @@ func TestABuilderTellsWhereMistakesComeFrom(t *testing.T) {
 	if r := result(t, doctor.RunBuilder(t.Context(), b, doctor.Options{}), "RC-C000"); r.Outcome != doctor.OutcomeFail {
 		t.Errorf("%+v", r)
 	}
+	b = redisconn.NewBuilder().PoolSize(-1).DB(-1)
+	if r := result(t, doctor.RunBuilder(t.Context(), b, doctor.Options{}), "RC-C000"); r.Detail != "2 problems" || len(r.Evidence) != 2 || len(r.Fix) < 2 {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestTheEmbeddedServerIsExaminedWithoutANetwork(t *testing.T) {
@@ -220,6 +224,34 @@ func TestAUnixSocketHasNoNameAndNoPort(t *testing.T) {
 	if r := result(t, report, "RC-N010"); r.Fix[0].Command != "ls -l "+server.Addr()+"x" {
 		t.Errorf("%+v", r.Fix)
 	}
+}
+
+// A user that may do nothing but come in is let in nevertheless.
+func TestNobodyIsLetInAlsoWhereHeMayDoNothing(t *testing.T) {
+	server := redisconntest.NewServer(t, redisconntest.WithDirective("bind", "0.0.0.0"),
+		redisconntest.WithUser("default", "", "~*", "+@all", "-ping"), redisconntest.WithUser("app", "secret"))
+	r := examined(t, configFor(server.Addr(), func(c *redisconn.Config) {
+		c.Connection.Username, c.Connection.Password = "app", "secret"
+	}), "RC-S007")
+	expect(t, r, doctor.OutcomeWarn, "no password is needed")
+}
+
+// One attempt of a client's ends with Timeouts.Connect, which is shorter than many waits.
+func TestWaitingOutlastsTheTimeOfOneConnect(t *testing.T) {
+	options := only(t, "tcp")
+	options.Wait = 1200 * time.Millisecond
+	began := time.Now()
+	report := doctor.Run(t.Context(), configFor(redisconntest.ReserveAddr(t), func(c *redisconn.Config) { c.Timeouts.Connect = 100 * time.Millisecond }), options)
+	if took := time.Since(began); took < options.Wait || !report.WaitOver {
+		t.Errorf("it gave up after %s", took)
+	}
+}
+
+func TestTheFirstCertificateOfTheChainToEndCounts(t *testing.T) {
+	ca := redisconntest.NewCA(t) // lasts a day
+	server := redisconntest.NewServer(t, redisconntest.WithTLS(ca, redisconntest.CertValid(time.Now().Add(-time.Hour), time.Now().Add(60*24*time.Hour))))
+	r := examined(t, configFor(server.Addr(), func(c *redisconn.Config) { c.TLS.Enabled, c.TLS.CAFile = true, ca.CAFile() }), "RC-K002")
+	expect(t, r, doctor.OutcomeWarn, "ends at")
 }
 
 // What is printed is copied into a terminal, so it must lead to the same server

@@ -52,16 +52,21 @@ func (p *Patient) mode(ctx context.Context) string {
 	if info, err := p.info(ctx); err == nil && info["redis_mode"] != "" {
 		return info["redis_mode"]
 	}
-	if server := p.client.LastHealth().Server; server != nil {
-		return server.Mode
-	}
-	return ""
+	return p.client.LastHealth().Server.Mode
 }
 
 func checkMode(ctx context.Context, p *Patient) Finding {
-	found, configured := p.mode(ctx), string(p.config.Mode)
-	evidence := []Fact{{"server", found}, {"configured", configured}}
-	asCluster := configured == modeCluster || p.client.LastHealth().Slots != nil
+	asCluster := string(p.config.Mode) == modeCluster || p.client.LastHealth().Slots != nil
+	return judgeMode(p.mode(ctx), asCluster)
+}
+
+// judgeMode holds what the server is against what the client takes it for.
+func judgeMode(found string, asCluster bool) Finding {
+	taken := modeStandalone
+	if asCluster {
+		taken = modeCluster
+	}
+	evidence := []Fact{{"server", found}, {"taken_for", taken}}
 	switch {
 	case found == "":
 		return Skip("the server does not say what it is")
@@ -74,7 +79,7 @@ func checkMode(ctx context.Context, p *Patient) Finding {
 		return Fail(redisconn.ClassMoved, "the server is a node of a cluster and would answer MOVED for the keys of the others", evidence...).
 			mend("see the cluster", "{cli} CLUSTER NODES").
 			mend("configure a cluster", "")
-	case found == modeStandalone && configured == modeCluster:
+	case found == modeStandalone && asCluster:
 		return Fail(redisconn.ClassConfig, "the server is no node of a cluster: its setting cluster-enabled is no", evidence...).
 			because("the address of another server, or a server that was started without cluster-enabled").
 			mend("configure a single server, or give the addresses of the cluster", "")

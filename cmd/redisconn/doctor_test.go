@@ -63,6 +63,7 @@ func tableReport() *doctor.Report {
 	name := at("RC-N001", doctor.LayerDNS, "the host's name resolves", doctor.OutcomeSkip, "10.0.0.7 is an address")
 	name.Moot = true
 	refused := at("RC-A002", doctor.LayerAuth, "the server accepts the user and the password", doctor.OutcomeFail, "WRONGPASS invalid username-password pair or user is disabled.")
+	refused.Evidence = []doctor.Fact{{Name: "user", Value: "app"}, {Name: "tries", Value: 1}, {Name: "log", Value: "reason auth, 2 minutes ago"}}
 	refused.Class, refused.Cause = "auth", "a password that was rotated here or there, a user that does not exist or is off"
 	refused.Fix = []doctor.Remedy{{Text: "see the user as an administrator", Command: "redis-cli -h 10.0.0.7 -p 6379 --user ADMIN --askpass ACL GETUSER app"}}
 	welcome := at("RC-A003", doctor.LayerAuth, "the user may do what every connection begins with", doctor.OutcomeSkip, "needs RC-A002")

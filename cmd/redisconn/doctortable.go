@@ -74,13 +74,29 @@ func (t *doctorTable) row(r doctor.Result) {
 	default:
 		t.c.row(2, outcomeMarks[r.Outcome], r.Title, strings.TrimSpace(took+"  "+r.ID))
 		t.c.label(4, "found", r.Detail)
-		for _, fact := range r.Evidence {
-			t.c.label(4, "", fact.Name+": "+fact.String())
-		}
+		t.evidence(r.Evidence)
 		t.c.label(4, "likely", r.Cause)
 	}
 	for _, step := range r.Fix {
 		t.c.step(4, step)
+	}
+}
+
+// evidence prints what was seen: numbers and words in a line, texts in one each.
+func (t *doctorTable) evidence(facts []doctor.Fact) {
+	var words []string
+	for _, fact := range facts {
+		if text := fact.String(); text != "" && !strings.Contains(text, " ") {
+			words = append(words, fact.Name+" "+text)
+		}
+	}
+	if len(words) > 0 {
+		t.c.label(4, "", strings.Join(words, ", "))
+	}
+	for _, fact := range facts {
+		if text := fact.String(); strings.Contains(text, " ") {
+			t.c.label(4, "", fact.Name+": "+text)
+		}
 	}
 }
 
