@@ -12,6 +12,7 @@ var (
 	JudgeMode      = judgeMode
 	JudgeNodes     = judgeNodes
 	JudgePings     = judgePings
+	JudgeQuorum    = judgeQuorum
 	Printable      = printable
 )
 

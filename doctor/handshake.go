@@ -64,7 +64,7 @@ var handshakeChecks = []Check{
 		Run: func(_ context.Context, p *Patient) Finding {
 			finding := p.own(idAnswer, redisconn.StagePing, p.proof.Step(redisconn.StageHandshake).Said)
 			if p.proof.Class == "" {
-				server := p.client.LastHealth().Server
+				server := p.server()
 				finding.Evidence = []Fact{{"server", server.Name}, {"version", server.Version}, {"protocol", server.Protocol}}
 			}
 			return finding

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/doctor"
 )
 
@@ -59,6 +60,20 @@ func TestAServerOfAnotherKindIsNamed(t *testing.T) {
 	} {
 		if f := doctor.JudgeMode(row.found, row.asCluster); !strings.HasPrefix(string(f.Outcome)+" "+f.Detail, want) {
 			t.Errorf("%+v, want %s", f, want)
+		}
+	}
+}
+
+func TestSentinelsThatAnswerAreCountedAgainstBothMajorities(t *testing.T) {
+	for q, want := range map[redisconn.Quorum]doctor.Outcome{
+		{Master: "main", Sentinels: 3, Answering: 3, Needed: 2}: doctor.OutcomePass,
+		{Master: "main", Sentinels: 3, Answering: 2, Needed: 2}: doctor.OutcomeWarn,
+		{Master: "main", Sentinels: 3, Answering: 1, Needed: 2}: doctor.OutcomeFail,
+		{Master: "main", Sentinels: 5, Answering: 2, Needed: 1}: doctor.OutcomeFail, // nobody can be elected
+		{Master: "main", Sentinels: 1, Answering: 1, Needed: 1}: doctor.OutcomePass,
+	} {
+		if f := doctor.JudgeQuorum(q); f.Outcome != want || !strings.Contains(f.Detail, "sentinels of main answer") {
+			t.Errorf("%+v: %+v, want %s", q, f, want)
 		}
 	}
 }

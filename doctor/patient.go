@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,6 +108,11 @@ func (r *refusal) Error() string { return r.proof.Failure().Said }
 
 // quiet takes log lines: what they would say is in the report.
 var quiet = slog.New(slog.DiscardHandler)
+
+// server is what the client knows of it.
+func (p *Patient) server() *redisconn.ServerInfo {
+	return cmp.Or(p.client.LastHealth().Server, &redisconn.ServerInfo{})
+}
 
 // info is what the server says of itself.
 func (p *Patient) info(ctx context.Context) (map[string]string, error) {

@@ -109,6 +109,9 @@ func examine(ctx context.Context, cfg redisconn.Config, invalid error, warnings 
 		o.Checks = Checks()
 	}
 	o.Checks = complete(o.Checks)
+	if !slices.ContainsFunc(o.Checks, func(c Check) bool { return c.Layer != LayerConfig }) {
+		o.Offline = true // there is nothing to connect for
+	}
 	o.Timeout, o.FailOn = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail)
 	p := &Patient{options: o, config: cfg, problems: redisconn.FieldErrors(invalid), warnings: warnings, about: about, settings: map[string]answer[string]{}}
 	r := &Report{Began: time.Now(), FailOn: o.FailOn, about: about}

@@ -142,6 +142,10 @@ func TestAnOfflineExaminationConnectsNowhere(t *testing.T) {
 			expect(t, r, doctor.OutcomeSkip, "not made offline")
 		}
 	}
+	// The layer config alone needs no connection either.
+	if report = doctor.Run(t.Context(), configFor(server.Addr()), only(t, "config")); !report.Success() {
+		t.Errorf("%s", report.Summary())
+	}
 	if again := server.CommandCalls("hello"); again != calls {
 		t.Errorf("%d connections", again-calls)
 	}

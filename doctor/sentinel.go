@@ -87,6 +87,9 @@ func (p *Patient) listing(ctx context.Context, words ...any) ([]map[string]strin
 }
 
 func checkQuorum(ctx context.Context, p *Patient) Finding {
+	if q := p.client.Health(ctx).Quorum; q != nil { // a client of a Sentinel deployment asks them all
+		return judgeQuorum(*q)
+	}
 	return p.watched(ctx, func(masters []map[string]string) Finding {
 		var evidence []Fact
 		for _, master := range masters {
@@ -102,6 +105,22 @@ func checkQuorum(ctx context.Context, p *Patient) Finding {
 		}
 		return Pass("the sentinels can agree on a failover of "+plural(len(masters), "master"), evidence...)
 	})
+}
+
+// judgeQuorum says what the sentinels that answer can still do: Needed of them find
+// the master down, and a majority of all elects the one that fails it over.
+func judgeQuorum(q redisconn.Quorum) Finding {
+	said := fmt.Sprintf("%d of %d sentinels of %s answer, %d must agree that it is down", q.Answering, q.Sentinels, q.Master, q.Needed)
+	evidence := []Fact{{"sentinels", q.Sentinels}, {"answering", q.Answering}, {"needed", q.Needed}}
+	switch {
+	case q.Answering < q.Needed:
+		return Fail(redisconn.ClassMasterDown, said, evidence...)
+	case q.Answering <= q.Sentinels/2:
+		return Fail(redisconn.ClassMasterDown, said+" and a majority has to elect one of them", evidence...)
+	case q.Answering < q.Sentinels:
+		return Warn(said, evidence...)
+	}
+	return Pass(said, evidence...)
 }
 
 func checkWatched(ctx context.Context, p *Patient) Finding {

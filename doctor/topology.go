@@ -52,7 +52,7 @@ func (p *Patient) mode(ctx context.Context) string {
 	if info, err := p.info(ctx); err == nil && info["redis_mode"] != "" {
 		return info["redis_mode"]
 	}
-	return p.client.LastHealth().Server.Mode
+	return p.server().Mode
 }
 
 func checkMode(ctx context.Context, p *Patient) Finding {

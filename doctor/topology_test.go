@@ -15,7 +15,7 @@ func TestAClusterIsExaminedThroughOneOfItsNodes(t *testing.T) {
 	redisconntest.NoLeaks(t)
 	cluster := redisconntest.NewCluster(t, 3, 1)
 	node := cluster.Nodes()[1]
-	report := doctor.Run(t.Context(), configFor(node.Addr()), only(t, "topology"))
+	report := doctor.Run(t.Context(), configFor(node.Addr()), doctor.Options{})
 	if got := ids(report, doctor.OutcomeFail); got != "RC-P001" {
 		t.Errorf("fails: %s", got)
 	}
@@ -65,7 +65,7 @@ func TestASentinelIsExaminedAsOne(t *testing.T) {
 	deployment := redisconntest.NewSentinel(t)
 	sentinels := deployment.Sentinels()
 	cfg := configFor(sentinels[0].Addr())
-	report := doctor.Run(t.Context(), cfg, only(t, "topology"))
+	report := doctor.Run(t.Context(), cfg, doctor.Options{})
 	if got := ids(report, doctor.OutcomeFail); got != "RC-P001" {
 		t.Errorf("fails: %s", got)
 	}
