@@ -84,7 +84,7 @@ func TestWhatAServerTellsIsJudged(t *testing.T) {
 		{"a replica that copies", "RC-S005", told("connected_slaves", "2", "slave0", "ip=10.0.0.7,state=online", "slave1", "ip=10.0.0.8,state=wait_bgsave"), doctor.OutcomeWarn, "not in step: ip=10.0.0.8"},
 		{"Valkey", "RC-S006", told("valkey_version", "8.0.1"), doctor.OutcomeWarn, "valkey 8.0.1 as released has a hole"},
 		{"a new server", "RC-S006", told("redis_version", "8.4.0"), doctor.OutcomePass, "no hole is known in redis 8.4.0"},
-		{"a user that nobody has to be, and may nothing", "RC-S007", map[string]string{"config": "-NOPERM no"}, doctor.OutcomeWarn, "no password"},
+		{"where it listens untold", "RC-S007", map[string]string{"config": "-NOPERM no"}, doctor.OutcomeWarn, "no password"},
 		{"protected", "RC-S008", map[string]string{"config": setting("protected-mode", "yes")}, doctor.OutcomePass, "is on"},
 		{"ahead", "RC-K001", map[string]string{"time": now(time.Hour)}, doctor.OutcomeWarn, "ahead"},
 		{"behind", "RC-K001", map[string]string{"time": now(-time.Hour)}, doctor.OutcomeWarn, "behind"},

@@ -75,12 +75,16 @@ func (p *Patient) tell(problems []*redisconn.FieldError) Finding {
 		finding.Detail = plural(len(problems), "problem")
 	}
 	for _, problem := range problems {
-		text := problem.Reason
+		var parts []string
 		if problem.Value != "" {
-			text = problem.Value + ": " + text
+			parts = append(parts, problem.Value)
 		}
+		if len(problems) > 1 { // of one alone it is the detail
+			parts = append(parts, problem.Reason)
+		}
+		text := strings.Join(parts, ": ")
 		if source := p.sourceOf(problem); source != "" {
-			text += " (" + source + ")"
+			text = strings.TrimSpace(text + " (" + source + ")")
 		}
 		finding.Evidence = append(finding.Evidence, Fact{problem.Field, text})
 		if problem.Fix != "" {

@@ -18,7 +18,7 @@ const (
 
 var latencyChecks = []Check{
 	{
-		ID: idMachine, Layer: LayerLatency, Title: "this machine does not stand still",
+		ID: idMachine, Layer: LayerLatency, Title: "this machine does not stand still", Needs: []string{idConfig},
 		About: "A tenth of a second of nothing but reading the clock, as redis-cli --intrinsic-latency does: the longest gap is time in which this process did not run. What it costs here is no fault of Redis or the network.",
 		Cause: "a CPU limit of the container that throttles, more work than processors, a noisy neighbour",
 		Fix: []Remedy{

@@ -93,7 +93,9 @@ func complete(checks []Check) []Check {
 // Run examines the connection that cfg describes. It opens connections of its own
 // and closes them; ctx ends it early, and what was not checked is skipped then.
 func Run(ctx context.Context, cfg redisconn.Config, o Options) *Report {
-	return examine(ctx, cfg, cfg.Validate(), cfg.Lint(), cfg.Explain(), o)
+	return examine(ctx, &Patient{
+		config: cfg, problems: redisconn.FieldErrors(cfg.Validate()), warnings: cfg.Lint(), about: cfg.Explain(),
+	}, o)
 }
 
 // RunBuilder is [Run] for what a Builder makes, and knows more: where values came
@@ -101,10 +103,11 @@ func Run(ctx context.Context, cfg redisconn.Config, o Options) *Report {
 func RunBuilder(ctx context.Context, b *redisconn.Builder, o Options) *Report {
 	cfg, err := b.Build()
 	about, _ := b.Explain() // the same error once more
-	return examine(ctx, cfg, err, b.Lint(), about, o)
+	return examine(ctx, &Patient{config: cfg, problems: redisconn.FieldErrors(err), warnings: b.Lint(), about: about}, o)
 }
 
-func examine(ctx context.Context, cfg redisconn.Config, invalid error, warnings []redisconn.Warning, about redisconn.Explanation, o Options) *Report {
+// examine connects the patient and makes the checks.
+func examine(ctx context.Context, p *Patient, o Options) *Report {
 	if o.Checks == nil {
 		o.Checks = Checks()
 	}
@@ -113,10 +116,10 @@ func examine(ctx context.Context, cfg redisconn.Config, invalid error, warnings 
 		o.Offline = true // there is nothing to connect for
 	}
 	o.Timeout, o.FailOn = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail)
-	p := &Patient{options: o, config: cfg, problems: redisconn.FieldErrors(invalid), warnings: warnings, about: about, settings: map[string]answer[string]{}}
-	r := &Report{Began: time.Now(), FailOn: o.FailOn, about: about}
+	p.options, p.settings = o, map[string]answer[string]{}
+	r := &Report{Began: time.Now(), FailOn: o.FailOn, about: p.about}
 	r.WaitOver = p.connect(ctx)
-	p.secrets = secretsOf(cfg, p.proof.Class != redisconn.ClassConfig)
+	p.secrets = secretsOf(p.config, p.proof.Class != redisconn.ClassConfig)
 	r.secrets = p.secrets
 	if p.client != nil {
 		r.Target = p.client.LastHealth().Target
