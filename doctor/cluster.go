@@ -140,7 +140,7 @@ func checkAnnounced(ctx context.Context, p *Patient) Finding {
 
 // judgeAnnounced dials what a topology announces.
 func (p *Patient) judgeAnnounced(ctx context.Context, addrs []string) Finding {
-	dead, evidence := unreachable(reach(ctx, addrs, p.config.Timeouts.Dial))
+	dead, evidence := unreachable(p.reach(ctx, addrs))
 	if len(dead) > 0 {
 		return Fail(redisconn.ClassUnreachable, fmt.Sprintf("%d of %d announced addresses cannot be reached from here: %s", len(dead), len(addrs), strings.Join(dead, ", ")), evidence...)
 	}

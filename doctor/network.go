@@ -49,6 +49,9 @@ var networkChecks = []Check{
 
 func checkResolve(_ context.Context, p *Patient) Finding {
 	step := p.proof.Step(redisconn.StageResolve)
+	if p.options.Dial != nil {
+		return NotNeeded("the program dials by itself")
+	}
 	if reason, ok := strings.CutPrefix(step.Said, "not needed, "); ok {
 		return NotNeeded(reason)
 	}
@@ -74,7 +77,7 @@ func checkAddresses(ctx context.Context, p *Patient) Finding {
 	for i, addr := range addrs {
 		addrs[i] = net.JoinHostPort(addr, p.port())
 	}
-	return judgeAddresses(reach(ctx, addrs, p.config.Timeouts.Dial))
+	return judgeAddresses(p.reach(ctx, addrs))
 }
 
 // judgeAddresses says what came of dialling every address behind a name. One of
@@ -122,7 +125,7 @@ const dialsAtOnce = 16
 
 // reach dials addresses and hangs up: nothing is sent to them. They were named by
 // somebody else, who could name anything.
-func reach(ctx context.Context, addrs []string, timeout time.Duration) []reached {
+func (p *Patient) reach(ctx context.Context, addrs []string) []reached {
 	met := make([]reached, len(addrs))
 	places := make(chan struct{}, dialsAtOnce)
 	var dials sync.WaitGroup
@@ -131,7 +134,7 @@ func reach(ctx context.Context, addrs []string, timeout time.Duration) []reached
 			places <- struct{}{}
 			defer func() { <-places }()
 			began := time.Now()
-			conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", addr)
+			conn, err := p.dial(ctx, "tcp", addr)
 			met[i] = reached{addr, time.Since(began), err}
 			if err == nil {
 				_ = conn.Close() // it was opened to see that it opens

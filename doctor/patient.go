@@ -86,12 +86,22 @@ func (p *Patient) network() string {
 // embedded reports whether the server is in this process, where no network leads.
 func (p *Patient) embedded() bool { return p.config.Mode == redisconn.ModeEmbedded }
 
+// dial opens a connection that is no client's.
+func (p *Patient) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.config.Timeouts.Dial)
+	defer cancel()
+	if p.options.Dial != nil {
+		return p.options.Dial(ctx, network, addr)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, addr)
+}
+
 // open connects another client as change has it: to another node, as nobody.
 func (p *Patient) open(ctx context.Context, change func(*redisconn.Config)) (*redisconn.Client, error) {
 	cfg := p.config.Clone()
 	cfg.Pool = redisconn.PoolConfig{Size: 1}
 	change(&cfg)
-	client, err := redisconn.New(cfg, redisconn.WithLogger(quiet))
+	client, err := redisconn.New(cfg, p.clientOptions()...)
 	if err != nil {
 		return nil, err
 	}
@@ -160,47 +170,4 @@ func unanswered(command string, err error) Finding {
 		return Skip("the server does not know " + command)
 	}
 	return Fail(class, command+": "+err.Error())
-}
-
-// fill puts this server's names in the places of a command from the table.
-func (p *Patient) fill(command string) string {
-	return strings.NewReplacer("{cli}", p.cli(), "{addr}", p.addr(), "{host}", p.host(), "{port}", p.port(), "{user}", shell(p.user())).Replace(command)
-}
-
-// cli is redis-cli on its way to the server. A password is typed, never shown.
-func (p *Patient) cli() string {
-	words := []string{"redis-cli"}
-	add := func(more ...string) { words = append(words, more...) }
-	if p.network() == "unix" {
-		add("-s", shell(p.addr()))
-	} else {
-		add("-h", shell(p.host()), "-p", p.port())
-	}
-	if t := p.config.TLS; t.Enabled {
-		add("--tls")
-		for _, part := range [][2]string{{"--cacert", t.CAFile}, {"--cert", t.CertFile}, {"--key", t.KeyFile}, {"--sni", t.ServerName}} {
-			if part[1] != "" {
-				add(part[0], shell(part[1]))
-			}
-		}
-		if t.InsecureSkipVerify {
-			add("--insecure")
-		}
-	}
-	if user := p.config.Connection.Username; user != "" {
-		add("--user", shell(user))
-	}
-	if p.config.Connection.Password != "" || p.config.Connection.PasswordFile != "" {
-		add("--askpass")
-	}
-	return strings.Join(words, " ")
-}
-
-// shell quotes a word that a shell would change.
-func shell(word string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:,@%+="
-	if word != "" && strings.Trim(word, plain) == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

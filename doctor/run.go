@@ -32,8 +32,12 @@ type Options struct {
 	FailOn Outcome
 
 	// Client are the options that the program gives its client, such as
-	// embedded.Option or WithDialer.
+	// embedded.Option. A dialer of its own goes into Dial.
 	Client []redisconn.Option
+
+	// Dial opens connections, also to the addresses that servers announce, where
+	// the program's client has redisconn.WithDialer. Default a net.Dialer.
+	Dial redisconn.DialFunc
 
 	// These hear what goes on, one call at a time; nil hears nothing.
 	OnCheck  func(Check)           // a check begins
@@ -151,11 +155,10 @@ func (p *Patient) connect(ctx context.Context) (waitOver bool) {
 		p.proof = Unproved(p.problems)
 		return false
 	}
-	options := append(slices.Clone(p.options.Client), redisconn.WithLogger(quiet))
 	if p.options.Offline {
-		options = append(options, redisconn.WithDialer(nowhere))
+		p.options.Dial = nowhere
 	}
-	client, err := redisconn.New(p.config, options...)
+	client, err := redisconn.New(p.config, p.clientOptions()...)
 	if err != nil {
 		p.problems = redisconn.FieldErrors(err)
 		p.proof = Unproved(p.problems)
@@ -178,6 +181,15 @@ func (p *Patient) connect(ctx context.Context) (waitOver bool) {
 		}
 	}
 	return p.proof.Class != "" && limited.Err() != nil && ctx.Err() == nil
+}
+
+// clientOptions are those of a client of the doctor's.
+func (p *Patient) clientOptions() []redisconn.Option {
+	options := append(slices.Clone(p.options.Client), redisconn.WithLogger(quiet))
+	if p.options.Dial != nil {
+		options = append(options, redisconn.WithDialer(p.options.Dial))
+	}
+	return options
 }
 
 // nowhere is the dialer of an examination that must not leave the machine. The

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -303,6 +305,29 @@ func TestAProgramAddsChecksOfItsOwn(t *testing.T) {
 	if r := examine(redisconntest.ReserveAddr(t)); r.Outcome != doctor.OutcomeSkip || r.Root != "RC-N010" {
 		t.Errorf("%+v", r)
 	}
+}
+
+// A program that reaches Redis through a tunnel has names that only its dialer knows.
+func TestTheProgramsOwnDialerOpensEveryConnection(t *testing.T) {
+	ca := redisconntest.NewCA(t)
+	server := redisconntest.NewServer(t, redisconntest.WithTLS(ca, redisconntest.CertHosts("cache.internal")))
+	var dials atomic.Int64
+	tunnel := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials.Add(1)
+		if addr != "cache.internal:6379" {
+			t.Errorf("%s was dialled", addr)
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, server.Addr())
+	}
+	report := doctor.Run(t.Context(), configFor("cache.internal:6379", func(c *redisconn.Config) { c.TLS.Enabled, c.TLS.CAFile = true, ca.CAFile() }), doctor.Options{Dial: tunnel})
+	if got := ids(report, doctor.OutcomeFail); got != "" {
+		t.Errorf("fails: %s", got)
+	}
+	if n := dials.Load(); n < 4 { // the client's probe and pool, the look at the certificate, nobody's way in
+		t.Errorf("%d connections", n)
+	}
+	expect(t, result(t, report, "RC-N001"), doctor.OutcomeSkip, "dials by itself")
+	expect(t, result(t, report, "RC-T003"), doctor.OutcomePass, "cache.internal")
 }
 
 func TestAPatientThatIsNotConnectedHasNoClient(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -91,7 +90,7 @@ func (p *Patient) glance(ctx context.Context) *look {
 	seen := &look{}
 	ctx, cancel := context.WithTimeout(ctx, p.config.Timeouts.Dial)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, p.network(), p.addr())
+	conn, err := p.dial(ctx, p.network(), p.addr())
 	if err != nil {
 		seen.err = err
 		return seen
@@ -136,7 +135,11 @@ func checkTLSSpoken(ctx context.Context, p *Patient) Finding {
 		return NotNeeded("not asked for, the link is in clear")
 	}
 	if p.look = p.glance(ctx); p.look.err != nil {
-		return Fail(cmp.Or(p.proof.Class, redisconn.ClassTLS), p.look.err.Error()).because("a tls.min_version above what the server speaks, something else than Redis at the address")
+		finding := Fail(cmp.Or(p.proof.Class, redisconn.ClassTLS), p.look.err.Error())
+		if finding.Class == redisconn.ClassTLS {
+			finding = finding.because("a tls.min_version above what the server speaks, or something else than Redis at the address")
+		}
+		return finding
 	}
 	return Pass("the port speaks TLS")
 }
