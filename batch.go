@@ -31,12 +31,16 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	c.holders.batches.Add(1)
 	defer c.holders.batches.Add(-1)
 
-	batch := &call{name: name, began: time.Now()}
+	batch := &call{name: name, cmds: body, began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
 	if cancel != nil {
 		defer cancel()
 	}
-	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
+	err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast)
+	if err == nil {
+		err = c.awaitWrites(ctx, body...)
+	}
+	if err != nil {
 		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
 	}
@@ -73,7 +77,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 	open := cmds // the commands without an answer so far; always a tail of cmds
 	for {
 		batch.attempts++
-		_, err := c.exec(ctx, c.generation.Load().direct.Pipeline(), open)
+		_, err := c.exec(ctx, redis.UniversalClient.Pipeline, open)
 		if err == nil || !slices.ContainsFunc(open, isOpen) {
 			return firstError(cmds)
 		}
@@ -84,6 +88,11 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			return firstError(cmds)
 		}
 		c.noticed(failures[0])
+		if c.remedied(ctx, failures[0], batch.lastTried()) {
+			for i := range failures {
+				failures[i].mended = true
+			}
+		}
 		first = len(open)
 		if !isOver(ctx) && !c.gate.gaveUp() {
 			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
@@ -102,6 +111,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			c.failEach(ctx, batch, open, failures)
 			return firstError(cmds)
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -200,7 +210,7 @@ func (c *Client) failEach(ctx context.Context, batch *call, cmds []redis.Cmder, 
 func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	for {
 		batch.attempts++
-		read, err := c.exec(ctx, c.generation.Load().direct.TxPipeline(), cmds)
+		read, err := c.exec(ctx, redis.UniversalClient.TxPipeline, cmds)
 		f, failed := transactionFailure(cmds, read, err)
 		if !failed {
 			return err
@@ -208,6 +218,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, batch.lastTried())
 		f = batch.telling(ctx, f)
 		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || isOver(ctx) || c.gate.gaveUp() {
 			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
@@ -215,6 +226,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		if stop := c.pause(ctx, batch, f); stop != nil {
 			return failAll(cmds, c.stopped(ctx, batch, f, stop))
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -294,9 +306,12 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 	return nil
 }
 
-// exec runs cmds through one of the driver's pipelines. Its error is nil when no
-// command has one; read is what assignReplies found.
-func (c *Client) exec(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+// exec runs cmds through a pipeline of the driver, of the kind that pipeline
+// makes. Its error is nil when no command has one; read is what assignReplies found.
+func (c *Client) exec(ctx context.Context, pipeline func(redis.UniversalClient) redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+	g := c.current()
+	defer g.users.leave()
+	pipe := pipeline(g.direct)
 	expectReplies(cmds)
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)

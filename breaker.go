@@ -21,6 +21,25 @@ type dialBreaker struct {
 	resume time.Time  // when the next may be tried, after one that failed
 }
 
+// dialBreakers has a breaker for every address.
+type dialBreakers struct{ byAddr sync.Map }
+
+func (b *dialBreakers) of(addr string) *dialBreaker {
+	if known, ok := b.byAddr.Load(addr); ok {
+		return known.(*dialBreaker)
+	}
+	known, _ := b.byAddr.LoadOrStore(addr, &dialBreaker{})
+	return known.(*dialBreaker)
+}
+
+// reset forgets every failure: Redis is known to be back.
+func (b *dialBreakers) reset() {
+	b.byAddr.Range(func(_, known any) bool {
+		known.(*dialBreaker).reset()
+		return true
+	})
+}
+
 // dial opens a connection, or repeats the last failure.
 func (b *dialBreaker) dial(open func() (net.Conn, *linkError)) (net.Conn, *linkError) {
 	if failed := b.recent(); failed != nil {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/auth"
 )
 
 // commands is go-redis's typed command surface. The name keeps the embedded
@@ -47,6 +48,9 @@ type Client struct {
 	opts   options
 
 	generation atomic.Pointer[generation]
+	watch      atomic.Pointer[sentinelWatch] // nil where no sentinels are asked
+	deployment atomic.Pointer[deployment]    // nil where there is one server, or nothing is known yet
+	writes     writeGate
 	monitor    atomic.Pointer[monitor]
 	machine    *machine
 	recorder   *recorder
@@ -55,6 +59,8 @@ type Client struct {
 	counts     counts
 	holders    holders
 
+	renewals      renewals
+	stream        stream // the subscription to the credentials provider, where there is one
 	subscriptions subscriptions
 	attempts      attempts        // to connect
 	told          told            // what attempts to connect have told; whoever connects owns it
@@ -83,6 +89,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 		recorder: newRecorder(),
 		shutdown: shutdown{done: make(chan struct{})},
 	}
+	c.subscriptions.gaps.told = c.recorder.record
 	for _, opt := range opts {
 		opt(&c.opts)
 	}
@@ -94,6 +101,8 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 		c.log = slog.Default()
 	}
 	c.log = c.log.With("redis", c.addr)
+	c.renewals.asked = make(chan struct{}, 1)
+	c.stream.client = c
 	c.life, c.end = context.WithCancel(background)
 	c.deadlines = &deadlines{life: c.life, operation: resolved.Timeouts.Operation}
 	c.machine = newMachine(c.recorder, c.log)
@@ -129,8 +138,8 @@ func Open(ctx context.Context, cfg Config, opts ...Option) (*Client, error) {
 
 // newSilentDriver makes a driver client that never dials: it is there for its typed methods.
 func newSilentDriver() *redis.Client {
-	options := driverOptions(Config{Connection: ConnectionConfig{Addrs: []string{"127.0.0.1:0"}, Protocol: 2}},
-		func(context.Context) (net.Conn, error) {
+	options := driverOptions(Config{Connection: ConnectionConfig{Protocol: 2}}, "127.0.0.1:0",
+		func(context.Context, string) (net.Conn, error) {
 			return brokenLink{&linkError{phase: phaseDial, err: errNeverConnected}}, nil
 		})
 	options.PoolSize = 1
@@ -219,6 +228,9 @@ type options struct {
 	hooks      []redis.Hook
 	embedded   EmbeddedServer
 	background bool
+
+	credentials CredentialsFunc
+	streaming   auth.StreamingCredentialsProvider
 }
 
 // WithLogger sends the client's log lines, and the driver's, to l instead of slog.Default.
@@ -264,5 +276,5 @@ func (o options) check(cfg Config) error {
 			Fix:    `import "github.com/redisconn/redisconn/embedded" and pass embedded.Option() to New or Open`,
 		}
 	}
-	return nil
+	return o.checkCredentials(cfg.Connection)
 }

@@ -13,61 +13,71 @@ import (
 // comes on top of what it returns. It must honour ctx.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// keepAlive finds a peer that is gone without a word in about 45 seconds.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3}
-
-// dialer opens the connections of one generation: TCP or a unix socket, TLS on
-// top where it was asked for, then a link.
+// dialer opens the connections of one generation, to whichever of its servers:
+// TCP or a unix socket, TLS on top where it was asked for, then a link.
 type dialer struct {
 	open    DialFunc        // the stream below; net.Dialer's unless the program brought its own
 	own     bool            // open is the program's own: names are its business
-	network string          // "tcp" or "unix"
-	addr    string          // host:port or path
-	tls     *tls.Config     // nil: plaintext
+	tls     *tls.Config     // nil: plaintext; without a server name it is the address's host
 	secret  Secret          // that will be sent over the connections
+	shown   certificates    // of the servers
+	links   links           // that are open
+	silence time.Duration   // after which the kernel is to give up a peer
 	timeout time.Duration   // for one attempt
 	life    context.Context // ends with the generation, and every attempt with it
 	end     context.CancelFunc
 }
 
-// dial opens one connection and reports each stage on the way.
-func (d *dialer) dial(ctx context.Context, report stageReporter) (net.Conn, error) {
+// again is a dialer like d that lives within life and has no connections yet.
+func (d *dialer) again(life context.Context) *dialer {
+	next := &dialer{open: d.open, own: d.own, tls: d.tls, secret: d.secret, silence: d.silence, timeout: d.timeout}
+	next.life, next.end = context.WithCancel(life)
+	return next
+}
+
+// dial opens one connection to a server and reports each stage on the way.
+func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	// The driver's pool dials on a context of its own that outlives its Close.
 	defer context.AfterFunc(d.life, cancel)()
 
 	if report != nil {
-		if err := d.resolve(ctx, report); err != nil {
+		if err := d.resolve(ctx, addr, report); err != nil {
 			return nil, err
 		}
 	}
 	began := time.Now()
-	conn, err := d.open(ctx, d.network, d.addr)
+	conn, err := d.open(ctx, addressNetwork(addr), addr)
 	if err != nil {
 		return nil, report.failed(stageOfDial(err), &linkError{phase: phaseDial, err: err})
 	}
-	report.passed(StageDial, began, d.kind()+" to "+d.addr)
+	if err := limitUnacknowledged(conn, d.silence); err != nil {
+		closeQuietly(conn)
+		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
+	}
+	report.passed(StageDial, began, d.opened(addr))
 	if d.tls == nil {
-		return newLink(conn, d.secret, d.cutWith(conn)), nil
+		return d.link(addr, conn, conn), nil
 	}
 
 	began = time.Now()
-	secure, err := d.handshake(ctx, conn)
+	secure, err := d.handshake(ctx, addr, conn)
 	if err != nil {
 		_ = conn.Close() // the handshake's error is the one that matters
 		return nil, report.failed(StageTLS, &linkError{phase: phaseDial, err: err})
 	}
 	state := secure.ConnectionState()
+	d.shown.met(addr, state.PeerCertificates[0]) // a server without one does not get through a handshake
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
-	return newLink(secure, d.secret, d.cutWith(conn)), nil
+	return d.link(addr, secure, conn), nil
 }
 
 // resolve tells what the host's name stands for, where there is a name and it
 // is ours to look up. The dial looks it up again: the answer may differ, and only
 // it tries them all.
-func (d *dialer) resolve(ctx context.Context, report stageReporter) error {
-	host, _, err := net.SplitHostPort(d.addr)
+func (d *dialer) resolve(ctx context.Context, addr string, report stageReporter) error {
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil || d.own || net.ParseIP(host) != nil {
 		return nil
 	}
@@ -89,26 +99,37 @@ func stageOfDial(err error) Stage {
 	return StageDial
 }
 
-// cutWith cuts a connection when the generation ends, whoever holds it: the
-// driver closes those in its pool, but not one that is in its handshake, and a
-// subscription that is opening one keeps everybody out meanwhile. The function
-// it returns takes that back.
-func (d *dialer) cutWith(conn net.Conn) (release func() bool) {
-	return context.AfterFunc(d.life, func() { closeQuietly(conn) })
+// link makes a link of a connection to a server; raw is what lies below its TLS.
+// When the generation ends the connection is cut, whoever holds it: the driver
+// closes those in its pool, but not one that is in its handshake, and a
+// subscription that is opening one keeps everybody out meanwhile.
+func (d *dialer) link(addr string, conn, raw net.Conn) net.Conn {
+	l := &link{Conn: conn, addr: addr, secret: d.secret}
+	untie := context.AfterFunc(d.life, func() { closeQuietly(raw) })
+	l.release = func() {
+		untie()
+		d.links.remove(l)
+	}
+	d.links.add(l)
+	return asConn(l)
 }
 
-// kind says what was opened. What the program opens by itself only it knows.
-func (d *dialer) kind() string {
+// opened says what was opened. What the program opens by itself only it knows.
+func (d *dialer) opened(addr string) string {
 	if d.own {
-		return "connection"
+		return "connection to " + addr
 	}
-	return d.network + " connection"
+	network, without := addressNetwork(addr), ""
+	if network == "tcp" && !hasUserTimeout {
+		without = ", without TCP_USER_TIMEOUT, which this system does not have"
+	}
+	return network + " connection to " + addr + without
 }
 
 // handshake puts TLS on conn. A peer that speaks plaintext leaves a TLS
 // handshake unanswered, so after a short silence it is asked in plaintext, on
 // another connection and without a secret, what it is.
-func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
+func (d *dialer) handshake(ctx context.Context, addr string, conn net.Conn) (*tls.Conn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	asked := make(chan struct{})
@@ -117,12 +138,12 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error
 		select {
 		case <-ctx.Done():
 		case <-time.After(mismatchPatience):
-			if d.speaksPlain(ctx) {
+			if d.speaksPlain(ctx, addr) {
 				cancel(&mismatchError{wanted: "TLS", found: "plaintext Redis", fix: "use redis:// (tls.enabled=false) or the server's TLS port"})
 			}
 		}
 	}()
-	secure := tls.Client(conn, d.tls)
+	secure := tls.Client(conn, d.tlsFor(addr))
 	err := secure.HandshakeContext(ctx)
 	cause := context.Cause(ctx)
 	cancel(nil)
@@ -137,16 +158,20 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error
 	return nil, err
 }
 
+// tlsFor is the TLS configuration for a server. Its certificate must carry the
+// host of its own address, whichever server was asked for it.
+func (d *dialer) tlsFor(addr string) *tls.Config {
+	if d.tls.ServerName != "" {
+		return d.tls
+	}
+	own := d.tls.Clone()
+	own.ServerName = addressHost(addr)
+	return own
+}
+
 // certificateOf says whom the peer's certificate names, and whether that was verified.
 func certificateOf(state tls.ConnectionState) string {
-	leaf := state.PeerCertificates[0] // a server without one does not get through a handshake
-	name := leaf.Subject.String()
-	switch {
-	case len(leaf.DNSNames) > 0:
-		name = leaf.DNSNames[0]
-	case len(leaf.IPAddresses) > 0:
-		name = leaf.IPAddresses[0].String()
-	}
+	name := subjectOf(state.PeerCertificates[0])
 	if len(state.VerifiedChains) == 0 {
 		return "an UNVERIFIED certificate for " + name
 	}

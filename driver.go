@@ -3,27 +3,30 @@ package redisconn
 import (
 	"context"
 	"net"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
+
+// dialAddr opens a connection to one of Redis's servers.
+type dialAddr func(ctx context.Context, addr string) (net.Conn, error)
 
 // driverOptions is the one place where a Config becomes the driver's options.
 // They are built afresh for every driver client: the driver rewrites the struct
 // it is given, and a second pass through it means something else (-1 becomes 0,
 // 0 becomes a default). Every option is either set here or listed, with the
 // reason, in driver_test.go.
-func driverOptions(cfg Config, dial func(ctx context.Context) (net.Conn, error)) *redis.Options {
+func driverOptions(cfg Config, addr string, dial dialAddr) *redis.Options {
 	protocol := cfg.Connection.Protocol
 	if cfg.Connection.Compat {
 		protocol = 2
 	}
-	addr := serverName(cfg)
 	return &redis.Options{
 		Network:    addressNetwork(addr),
 		Addr:       addr,
 		ClientName: cfg.Connection.ClientName,
-		Dialer:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		Dialer:     func(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) },
 		Protocol:   protocol,
 		Username:   cfg.Connection.Username,
 		Password:   cfg.Connection.Password.Reveal(),
@@ -58,10 +61,24 @@ func driverOptions(cfg Config, dial func(ctx context.Context) (net.Conn, error))
 	}
 }
 
-// serverName is what errors, health and the driver call the server: its address.
+// serverName is what errors and health call a deployment: the address of its
+// one server, or its master's name and the sentinels.
 func serverName(cfg Config) string {
-	if len(cfg.Connection.Addrs) == 0 {
+	addrs := cfg.Connection.Addrs
+	switch {
+	case cfg.asksSentinels():
+		return cfg.Sentinel.Master + " (sentinels " + strings.Join(addrs[:min(len(addrs), sayingsInText)], ", ") + ")"
+	case len(addrs) == 0:
 		return string(ModeEmbedded)
 	}
-	return cfg.Connection.Addrs[0]
+	return addrs[0]
+}
+
+// server is what errors call the server that commands go to: behind sentinels
+// the master that they named last.
+func (c *Client) server() string {
+	if g := c.generation.Load(); g != nil {
+		return g.addr
+	}
+	return c.addr
 }

@@ -19,12 +19,18 @@ func DefaultPoolSize(processors int) int { return defaultPoolSize(processors) }
 // ReadPasswordFile reads a mounted secret.
 func ReadPasswordFile(path string) (Secret, []Warning, error) { return readPasswordFile(path) }
 
-// LoadTLS reads the files of a TLS configuration.
-func LoadTLS(c TLSConfig, host string) (*tls.Config, []Warning, error) { return c.load(host) }
+// LoadTLS reads the files of a TLS configuration, for connections to a host.
+func LoadTLS(c TLSConfig, host string) (*tls.Config, []Warning, error) {
+	config, warnings, err := c.load()
+	if config == nil {
+		return nil, warnings, err
+	}
+	return (&dialer{tls: config}).tlsFor(host), warnings, err
+}
 
 // JudgeValidity judges a certificate's dates at a time.
 func JudgeValidity(cert *x509.Certificate, now time.Time) ([]Warning, error) {
-	return judgeValidity("client.pem", cert, now)
+	return judgeValidity(pemSource{fileField: "tls.cert_file", path: "client.pem"}, cert, now, 14*24*time.Hour)
 }
 
 // Exposure judges a file's mode.
@@ -34,12 +40,14 @@ func Exposure(mode fs.FileMode, own bool) (readable string, writable bool) {
 
 // The pieces of addresses.
 var (
-	NormalizeAddress = normalizeAddress
-	AddressNetwork   = addressNetwork
-	AddressHost      = addressHost
-	AddressFault     = addressFault
-	IsLoopback       = isLoopback
+	AddressNetwork = addressNetwork
+	AddressHost    = addressHost
+	AddressFault   = addressFault
+	IsLoopback     = isLoopback
 )
+
+// NormalizeAddress completes an address of a standalone server.
+func NormalizeAddress(addr string) string { return normalizeAddress(addr, defaultPort) }
 
 // Names and texts.
 var (

@@ -15,7 +15,7 @@ import (
 
 // DriverOptions is what a configuration, its defaults filled in, becomes for the driver.
 func DriverOptions(c Config) *redis.Options {
-	return driverOptions(c, func(context.Context) (net.Conn, error) {
+	return driverOptions(c, c.Connection.Addrs[0], func(context.Context, string) (net.Conn, error) {
 		return nil, errors.New("these options dial nothing")
 	})
 }
@@ -35,7 +35,7 @@ func NewGate() Gate { return Gate{newGate()} }
 
 func (g Gate) Enter() bool                             { return g.gate.enter() }
 func (g Gate) Leave()                                  { g.gate.leave() }
-func (g Gate) InFlight() int64                         { return g.gate.inFlight() }
+func (g Gate) InFlight() int64                         { return g.gate.inside() }
 func (g Gate) Shut() int64                             { return g.gate.shut() }
 func (g Gate) AwaitEmpty(ctx context.Context) bool     { return g.gate.awaitEmpty(ctx) }
 func (g Gate) Close(cause error, waiting bool)         { g.gate.close(cause, waiting) }
@@ -89,7 +89,10 @@ func AppliedOf(err error) Applied { return diagnose(err).applied }
 func IsHandshake(p []byte) bool { return isHandshake(p) }
 
 // NewLink wraps a connection.
-func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() bool { return true }) }
+func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() {}) }
+
+// ProviderError is a provider of credentials that failed.
+func ProviderError(err error) error { return &providerError{err} }
 
 // BrokenLink is a dial that failed.
 func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }

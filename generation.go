@@ -4,40 +4,50 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 // generation is one live set of driver clients made from one Config. Commands
-// use whichever generation is current; replacing it is one atomic store.
+// use whichever generation is current; see succession.go for how another one
+// takes its place.
 //
 // It holds a client per route. The routes that have no client yet (the lane,
 // blocking commands) get theirs beside direct.
 type generation struct {
 	*target
-	number  int
-	direct  *redis.Client
-	breaker dialBreaker
+	number   int
+	since    time.Time
+	users    tally                 // who uses it now; one that was replaced ends when they have left
+	direct   redis.UniversalClient // pooled connections
+	breakers dialBreakers
 }
 
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, hooks *hookChain) *generation {
-	g := &generation{target: t, number: number}
-	g.direct = redis.NewClient(driverOptions(t.config, func(ctx context.Context) (net.Conn, error) {
-		conn, failed := g.breaker.dial(func() (net.Conn, *linkError) { return t.open(ctx, hooks) })
+	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
+	g.direct = redis.NewClient(driverOptions(t.config, t.addr, g.dialThrough(hooks)))
+	return g
+}
+
+// dialThrough opens connections for a driver client. A dial that fails is a
+// connection to the driver: see brokenLink.
+func (g *generation) dialThrough(hooks *hookChain) dialAddr {
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		conn, failed := g.breakers.of(addr).dial(func() (net.Conn, *linkError) { return g.open(ctx, addr, hooks) })
 		if failed != nil {
 			return brokenLink{failed}, nil
 		}
 		return conn, nil
-	}))
-	return g
+	}
 }
 
 // open dials through the program's hooks.
-func (t *target) open(ctx context.Context, hooks *hookChain) (net.Conn, *linkError) {
-	dial := func(ctx context.Context) (net.Conn, error) { return t.dialer.dial(ctx, nil) }
-	conn, err := hooks.dial(t.dialer.network, t.dialer.addr, dial)(ctx)
+func (t *target) open(ctx context.Context, addr string, hooks *hookChain) (net.Conn, *linkError) {
+	dial := func(ctx context.Context) (net.Conn, error) { return t.dialer.dial(ctx, addr, nil) }
+	conn, err := hooks.dial(addressNetwork(addr), addr, dial)(ctx)
 	if err == nil {
 		return conn, nil
 	}

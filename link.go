@@ -69,12 +69,16 @@ func (e *linkError) class() Class {
 // link is a net.Conn that knows its phase and bounds what the peer may send.
 type link struct {
 	net.Conn
+	addr        string // of the server
 	guard       *respguard.Guard
 	handshaking atomic.Bool // a subscription reads and writes at once
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
 	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
-	release     func() bool // ends the tie to the generation's life
+	release     func()      // ends the ties to its generation
 	secret      Secret      // that the handshake sends, and that nobody is to send back
+	awaiting    atomic.Bool // something was written and nothing read since
+	suspected   atomic.Bool // so it was when a probe went unanswered, and nothing was read since
+	silenced    atomic.Pointer[silenceError]
 	hungUp      func() bool // under TLS, where it can be known: whether the peer has closed
 }
 
@@ -92,8 +96,14 @@ func (l plainLink) SyscallConn() (syscall.RawConn, error) {
 
 // newLink wraps a fresh connection, on which the secret will be sent; release
 // is called when it is closed.
-func newLink(conn net.Conn, secret Secret, release func() bool) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release}
+func newLink(conn net.Conn, secret Secret, release func()) net.Conn {
+	return asConn(&link{Conn: conn, secret: secret, release: release})
+}
+
+// asConn completes a link and gives it the methods that its connection has.
+func asConn(l *link) net.Conn {
+	conn := l.Conn
+	l.guard = respguard.New(respguard.Limits{})
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
@@ -158,6 +168,7 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.hungUp != nil && !l.handshaking.Load() && l.hungUp() {
 		return 0, &linkError{phase: phaseWrite, err: io.EOF}
 	}
+	l.awaiting.Store(true)
 	n, err := l.Conn.Write(p)
 	if err == nil {
 		return n, nil
@@ -185,6 +196,7 @@ func (l *link) Read(p []byte) (int, error) {
 	}
 	n, err := l.Conn.Read(p)
 	if n > 0 {
+		l.heard()
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
 			l.violation = l.failed(limit)
@@ -201,10 +213,21 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// heard notes that the peer is alive.
+func (l *link) heard() {
+	l.awaiting.Store(false)
+	if l.suspected.Load() {
+		l.suspected.Store(false)
+	}
+}
+
 // failed puts the phase to an error. A server that turns a connection away says
 // why in its first reply and hangs up; the driver takes that reply for an old
 // server's answer to HELLO and then meets only the closed connection.
 func (l *link) failed(err error) error {
+	if silence := l.silenced.Load(); silence != nil {
+		err = silence
+	}
 	if !l.handshaking.Load() {
 		return &linkError{phase: phaseRead, err: err}
 	}

@@ -24,8 +24,8 @@ func (e *mismatchError) Error() string {
 
 // speaksPlain asks the peer a PING without TLS. Redis answers it with PONG, or
 // with an error when it wants a password first; either proves the protocol.
-func (d *dialer) speaksPlain(ctx context.Context) bool {
-	conn, err := d.open(ctx, d.network, d.addr)
+func (d *dialer) speaksPlain(ctx context.Context, addr string) bool {
+	conn, err := d.open(ctx, addressNetwork(addr), addr)
 	if err != nil {
 		return false
 	}
@@ -42,8 +42,8 @@ func (d *dialer) speaksPlain(ctx context.Context) bool {
 // speaksTLS asks the peer for a TLS handshake. Whom the certificate names does
 // not matter: nothing is sent over it. That a server asks for a client's
 // certificate proves TLS as well.
-func (d *dialer) speaksTLS(ctx context.Context) bool {
-	conn, err := d.open(ctx, d.network, d.addr)
+func (d *dialer) speaksTLS(ctx context.Context, addr string) bool {
+	conn, err := d.open(ctx, addressNetwork(addr), addr)
 	if err != nil {
 		return false
 	}
@@ -54,6 +54,17 @@ func (d *dialer) speaksTLS(ctx context.Context) bool {
 		VerifyConnection:   func(tls.ConnectionState) error { met = true; return nil },
 	})
 	return probe.HandshakeContext(ctx) == nil || met
+}
+
+// explainSilence looks behind a plaintext handshake that got no sensible
+// answer: a port that speaks TLS hangs up on plaintext without a word.
+func (d *dialer) explainSilence(ctx context.Context, addr string, err error) error {
+	if d.tls != nil || !d.speaksTLS(ctx, addr) {
+		return err
+	}
+	return &linkError{phase: phaseHandshake, err: &mismatchError{
+		wanted: "plaintext", found: "TLS", fix: "use rediss:// (tls.enabled=true) or the server's plaintext port",
+	}}
 }
 
 // closeQuietly closes a connection whose purpose is served; what Close says of it changes nothing.

@@ -11,5 +11,7 @@ import (
 // pipelining) and the blocking route (connections of their own for BLPOP and
 // its kin) will be chosen here, from the generation that holds their clients.
 func (c *Client) send(ctx context.Context, cmd redis.Cmder) error {
-	return c.generation.Load().direct.Process(ctx, cmd)
+	g := c.current()
+	defer g.users.leave()
+	return g.direct.Process(ctx, cmd)
 }

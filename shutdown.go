@@ -95,7 +95,7 @@ func (c *Client) drain(ctx context.Context) (Receipt, error) {
 	receipt := Receipt{InFlight: c.gate.shut()}
 	var err error
 	if !c.gate.awaitEmpty(ctx) {
-		receipt.Abandoned = c.gate.inFlight()
+		receipt.Abandoned = c.gate.inside()
 	}
 	if receipt.Abandoned > 0 {
 		err = fmt.Errorf("%w: %s abandoned after %s: %w", ErrDrainIncomplete,
@@ -114,7 +114,7 @@ func (c *Client) drain(ctx context.Context) (Receipt, error) {
 	c.awaitCut(receipt.Abandoned > 0)
 	c.background.Wait()
 	c.stopEmbedded()
-	err = errors.Join(err, c.face.Close(), c.blank.Close())
+	err = errors.Join(err, c.stream.end(), c.subscriptions.end(), c.face.Close(), c.blank.Close())
 	unregisterDriverLog(c)
 
 	receipt.Took = time.Since(began)

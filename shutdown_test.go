@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -103,6 +104,7 @@ func TestDrainEndsAtItsDeadlineAlsoWhenTheServerIsStopped(t *testing.T) {
 			t.Errorf("got %v, receipt %+v", err, receipt)
 		}
 	})
+	runtime.KeepAlive(subscription) // one that is collected needs no closing
 	if err := <-ended; !errors.Is(err, redisconn.ErrClosed) {
 		t.Errorf("the abandoned caller was told %v", err)
 	}

@@ -55,7 +55,7 @@ type CacheStats struct {
 
 // counts are the counters behind Stats.
 type counts struct {
-	commands, retries, failures, maybeApplied, outages, probes atomic.Int64
+	commands, retries, failures, maybeApplied, outages, probes, reloads, failovers atomic.Int64
 }
 
 // Stats returns a snapshot. It does no I/O.
@@ -68,8 +68,10 @@ func (c *Client) Stats() Stats {
 		Outages:       c.counts.outages.Load(),
 		Probes:        c.counts.probes.Load(),
 		EventsDropped: c.recorder.lost(),
+		Reloads:       c.counts.reloads.Load(),
+		Failovers:     c.counts.failovers.Load(),
 		State:         c.State(),
-		InFlight:      c.gate.inFlight(),
+		InFlight:      c.gate.inside(),
 		Pool:          c.poolUse(),
 	}
 	if g := c.generation.Load(); g != nil {

@@ -3,8 +3,10 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/redis/go-redis/v9"
@@ -14,6 +16,9 @@ import (
 // end: the driver's Close leaves one goroutine behind for each whose channel
 // is in use. It holds them weakly, because nothing tells when a program closes one.
 type subscriptions struct {
+	driver atomic.Pointer[redis.Client] // that they belong to; nil before Connect
+	gaps   gaps
+
 	mu   sync.Mutex // guards what follows
 	open map[weak.Pointer[redis.PubSub]]struct{}
 	over bool
@@ -57,11 +62,39 @@ func (s *subscriptions) closeAll() int {
 	return closed
 }
 
+// begin says which driver client subscriptions belong to from now on.
+func (s *subscriptions) begin(driver *redis.Client) { s.driver.Store(driver) }
+
+// end closes the driver client of the subscriptions, which are closed already.
+func (s *subscriptions) end() error {
+	if driver := s.driver.Load(); driver != nil {
+		return driver.Close()
+	}
+	return nil
+}
+
+// newSubscriber makes the driver client of the subscriptions. It outlives
+// generations: each of its connections leads to where the current one does, so
+// that a subscription whose connection ends with its generation goes on in the next.
+func (c *Client) newSubscriber(t *target) *redis.Client {
+	options := driverOptions(t.config, t.addr, func(ctx context.Context, _ string) (net.Conn, error) {
+		g := c.generation.Load()
+		conn, err := g.dialThrough(c.hooks)(ctx, g.addr)
+		return c.subscriptions.gaps.watchGap(ctx, conn, g.addr), err
+	})
+	options.MinIdleConns = 0
+	options.CredentialsProviderContext = func(context.Context) (username, password string, err error) {
+		now := c.generation.Load().config.Connection
+		return now.Username, now.Password.Reveal(), nil
+	}
+	return redis.NewClient(options)
+}
+
 // subscriber is the driver client that a new subscription belongs to. Before
 // Connect it is one that cannot dial: the subscription's Receive says so.
 func (c *Client) subscriber() *redis.Client {
-	if g := c.generation.Load(); g != nil {
-		return g.direct
+	if driver := c.subscriptions.driver.Load(); driver != nil {
+		return driver
 	}
 	return c.face
 }
@@ -69,15 +102,15 @@ func (c *Client) subscriber() *redis.Client {
 // Subscribe subscribes to channels, on a connection of its own that the driver
 // opens again when it breaks. Shutdown closes it.
 func (c *Client) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
-	return c.subscriptions.track(c.subscriber().Subscribe(ctx, channels...))
+	return c.subscriptions.track(c.subscriber().Subscribe(withFirstConnection(ctx), channels...))
 }
 
 // PSubscribe is Subscribe for patterns.
 func (c *Client) PSubscribe(ctx context.Context, patterns ...string) *redis.PubSub {
-	return c.subscriptions.track(c.subscriber().PSubscribe(ctx, patterns...))
+	return c.subscriptions.track(c.subscriber().PSubscribe(withFirstConnection(ctx), patterns...))
 }
 
 // SSubscribe is Subscribe for the channels of a cluster's shard.
 func (c *Client) SSubscribe(ctx context.Context, channels ...string) *redis.PubSub {
-	return c.subscriptions.track(c.subscriber().SSubscribe(ctx, channels...))
+	return c.subscriptions.track(c.subscriber().SSubscribe(withFirstConnection(ctx), channels...))
 }

@@ -37,7 +37,7 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 	for {
 		watch.attempts++
 		s := &section{client: c}
-		err := c.generation.Load().direct.Watch(ctx, func(tx *redis.Tx) error { return s.run(ctx, tx, fn, keys) })
+		err := s.open(ctx, fn, keys)
 		if s.entered || isAnswer(err) {
 			return err
 		}
@@ -45,12 +45,14 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 		f.applied = AppliedNo // fn has not begun, and a watch changes nothing
 		watch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, watch.lastTried())
 		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, EffectRead) {
 			return c.failed(ctx, watch, f)
 		}
 		if stop := c.pause(ctx, watch, f); stop != nil {
 			return c.stopped(ctx, watch, f, stop)
 		}
+		watch.tried = time.Now()
 	}
 }
 
@@ -60,6 +62,13 @@ type section struct {
 	hooked  bool // every hook is in its place
 	entered bool // the watch stands, and fn has begun
 	left    bool // fn has returned; the driver may still send UNWATCH
+}
+
+// open makes one attempt to run fn with the keys watched.
+func (s *section) open(ctx context.Context, fn func(*redis.Tx) error, keys []string) error {
+	g := s.client.current()
+	defer g.users.leave()
+	return g.direct.Watch(ctx, func(tx *redis.Tx) error { return s.run(ctx, tx, fn, keys) })
 }
 
 func (s *section) run(ctx context.Context, tx *redis.Tx, fn func(*redis.Tx) error, keys []string) error {
@@ -123,6 +132,9 @@ func (h sectionHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if cancel != nil {
 			defer cancel()
 		}
+		if err := c.awaitWrites(ctx, cmd); err != nil {
+			return c.unsent(ctx, one, err)
+		}
 		err := next(ctx, cmd)
 		if answers(cmd, err) {
 			return err
@@ -140,6 +152,9 @@ func (h sectionHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 		ctx, cancel := c.deadlines.bound(ctx, batch.began)
 		if cancel != nil {
 			defer cancel()
+		}
+		if err := c.awaitWrites(ctx, cmds...); err != nil {
+			return failAll(cmds, c.unsent(ctx, batch, err))
 		}
 		if !isTransaction(cmds) {
 			c.counts.commands.Add(int64(len(cmds)))

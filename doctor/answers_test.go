@@ -65,8 +65,6 @@ func TestWhatAServerTellsIsJudged(t *testing.T) {
 		return "*2\r\n" + bulk(seconds) + bulk("0")
 	}
 	cluster := func(pairs ...string) map[string]string { return with(told("redis_mode", "cluster"), pairs...) }
-	sentinel := func(pairs ...string) map[string]string { return with(told("redis_mode", "sentinel"), pairs...) }
-	watched := "*1\r\n*4\r\n" + bulk("name") + bulk("main") + bulk("flags") + bulk("master")
 	for _, row := range []struct {
 		name    string
 		id      string
@@ -102,9 +100,6 @@ func TestWhatAServerTellsIsJudged(t *testing.T) {
 		{"an odd line", "RC-P011", cluster("cluster nodes", bulk("odd\n")), doctor.OutcomePass, "all 0 nodes"},
 		{"no word of the slots", "RC-P012", cluster("cluster slots", "-NOPERM no"), doctor.OutcomeSkip, "may not run CLUSTER SLOTS"},
 		{"a node without a host", "RC-P012", cluster("cluster slots", "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:"+fmt.Sprint(server.Port())), doctor.OutcomePass, "the announced address can be reached"},
-		{"no word of the masters", "RC-P020", sentinel("sentinel masters", "-NOPERM no"), doctor.OutcomeSkip, "may not run SENTINEL MASTERS"},
-		{"RESP2 and no word of the quorum", "RC-P020", sentinel("sentinel masters", watched, "sentinel ckquorum", "-NOPERM no"), doctor.OutcomeSkip, "may not run SENTINEL CKQUORUM"},
-		{"no word of the replicas", "RC-P022", sentinel("sentinel masters", watched, "sentinel replicas", "-NOPERM no"), doctor.OutcomeSkip, "may not run SENTINEL REPLICAS"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			cfg := configFor(answering(t, server, row.answers))

@@ -14,7 +14,7 @@ type Layer string
 // The layers.
 const (
 	LayerConfig    Layer = "config"    // the configuration and the files it names; needs no network
-	LayerDNS       Layer = "dns"       // the host's name
+	LayerDNS       Layer = "dns"       // the host's name, or the sentinels' word for it
 	LayerTCP       Layer = "tcp"       // the way to the server
 	LayerTLS       Layer = "tls"       // the encrypted link and both certificates
 	LayerAuth      Layer = "auth"      // user and password
@@ -54,14 +54,15 @@ type Check struct {
 
 // Remedy is a step towards a repair. In the commands of a [Check] {cli} stands
 // for redis-cli with the flags that lead to the server, {host} and {port} for its
-// address, {addr} for both, {user} for the user, {file} for the file in question.
+// address, {addr} for both, {user} for the user, {master} for the name that the
+// sentinels have for the master, {file} for the file in question.
 type Remedy struct {
 	Text    string `json:"text"`
 	Command string `json:"command,omitempty"` // what to type, where there is something
 }
 
 // example fills the places of a command where there is no server.
-var example = strings.NewReplacer("{cli}", "redis-cli -h HOST -p PORT", "{host}", "HOST", "{port}", "PORT", "{addr}", "HOST:PORT", "{user}", "USER", "{file}", "FILE")
+var example = strings.NewReplacer("{cli}", "redis-cli -h HOST -p PORT", "{host}", "HOST", "{port}", "PORT", "{addr}", "HOST:PORT", "{user}", "USER", "{file}", "FILE", "{master}", "MASTER")
 
 // Steps are the steps of the repair as they are written where there is no server: HOST and PORT stand for it.
 func (c Check) Steps() []Remedy {

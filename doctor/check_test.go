@@ -110,7 +110,7 @@ func TestSelectAddsWhatIsNeeded(t *testing.T) {
 	for _, c := range checks {
 		got = append(got, c.ID)
 	}
-	if want := "RC-C000 RC-C201 RC-C202 RC-C203 RC-N001 RC-N010 RC-T001"; strings.Join(got, " ") != want {
+	if want := "RC-C000 RC-C201 RC-C202 RC-C203 RC-N000 RC-N001 RC-N010 RC-T001"; strings.Join(got, " ") != want {
 		t.Errorf("%v, want %s", got, want)
 	}
 	if _, err := doctor.Select("tsl"); err == nil || !strings.Contains(err.Error(), `"tsl"`) {

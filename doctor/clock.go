@@ -23,21 +23,17 @@ var clockChecks = []Check{
 		Run: checkClock,
 	},
 	{
-		ID: idRenewal, Layer: LayerClock, Title: "the server's certificates last another two weeks", Needs: []string{idDates}, Quiet: true,
-		About: "The first certificate of the server's chain to end. Two weeks are time to renew it twice by hand. (This client's own certificate has the warning RC-C105.)",
+		ID: idRenewal, Layer: LayerClock, Title: "the server's certificates last for a while", Needs: []string{idDates}, Quiet: true,
+		About: "The first certificate of the server's chain to end, against tls.expiry_warning: by default two weeks, time to renew it twice by hand. (This client's own certificate has the warning RC-C105.)",
 		Cause: "a renewal that is due, or that does not happen by itself as it should",
 		Fix:   []Remedy{{"renew it, then make the server read it", "{cli} CONFIG SET tls-cert-file PATH tls-key-file PATH"}},
 		Run:   checkRenewal,
 	},
 }
 
-const (
-	// skewLimit is the difference of two clocks from which on something is wrong
-	// with one of them: synchronized ones are milliseconds apart.
-	skewLimit = time.Second
-	// renewalNotice is as for the client's certificate, RC-C105.
-	renewalNotice = 14 * 24 * time.Hour
-)
+// skewLimit is the difference of two clocks from which on something is wrong with
+// one of them: synchronized ones are milliseconds apart.
+const skewLimit = time.Second
 
 func checkClock(ctx context.Context, p *Patient) Finding {
 	sent := time.Now()
@@ -69,7 +65,7 @@ func checkRenewal(_ context.Context, p *Patient) Finding {
 	}
 	left := time.Until(first.NotAfter)
 	evidence := []Fact{{"subject", first.Subject.String()}, {"not_after", first.NotAfter}, {"days_left", int(left.Hours() / 24)}}
-	if left < renewalNotice {
+	if left < p.config.TLS.ExpiryWarning {
 		return Warn("a certificate ends at "+Fact{Value: first.NotAfter}.String(), evidence...)
 	}
 	return Pass(fmt.Sprintf("the first certificate to end has %d days left", int(left.Hours()/24)), evidence...)

@@ -17,12 +17,13 @@ const (
 	idCertificate  = "RC-C203"
 )
 
-// fileChecks are the files that a configuration may name, by their field.
+// fileChecks are the checks of what is read when a connection is made: files, and
+// certificates that a variable holds in their place.
 var fileChecks = map[string]string{
-	"connection.password_file": idPasswordFile,
-	"tls.ca_file":              idAuthorities,
-	"tls.cert_file":            idCertificate,
-	"tls.key_file":             idCertificate,
+	"connection.password_file": idPasswordFile, "sentinel.password_file": idPasswordFile,
+	"tls.ca_file": idAuthorities, "tls.ca": idAuthorities, "sentinel.ca_file": idAuthorities,
+	"tls.cert_file": idCertificate, "tls.cert": idCertificate, "sentinel.cert_file": idCertificate,
+	"tls.key_file": idCertificate, "tls.key": idCertificate, "sentinel.key_file": idCertificate,
 }
 
 // configChecks are those of the configuration, with one for each lint.
@@ -35,11 +36,11 @@ func configChecks() []Check {
 			Fix:   []Remedy{{"see every value and where it came from", "redisconn config"}},
 			Run:   checkConfig,
 		},
-		fileCheck(idPasswordFile, "the password's file can be read", "connection.password_file",
-			"The file holds one line and others cannot change it.", Remedy{"look at the file and its mode", "ls -l {file}"}),
-		fileCheck(idAuthorities, "the authorities' file can be read", "tls.ca_file",
+		fileCheck(idPasswordFile, "the password's file can be read",
+			"The file holds one line and others cannot change it; that of the sentinels' password as well.", Remedy{"look at the file and its mode", "ls -l {file}"}),
+		fileCheck(idAuthorities, "the authorities can be read",
 			"Every certificate in the bundle can be read, and one at least has not expired.", Remedy{"look at the certificates in it", "openssl storeutl -noout -text -certs {file}"}),
-		fileCheck(idCertificate, "this client's certificate and key make a pair", "tls.cert_file",
+		fileCheck(idCertificate, "this client's certificate and key make a pair",
 			"The two files belong together, the key is not encrypted, and the certificate has neither expired nor yet to begin.",
 			Remedy{"compare the public keys of the two", "openssl x509 -noout -pubkey -in {file}"}),
 	}
@@ -104,7 +105,7 @@ func (p *Patient) sourceOf(problem *redisconn.FieldError) string {
 }
 
 // fileCheck is the check of a file that the configuration may name.
-func fileCheck(id, title, field, about string, look Remedy) Check {
+func fileCheck(id, title, about string, look Remedy) Check {
 	return Check{
 		ID: id, Layer: LayerConfig, Title: title, Quiet: true, Needs: []string{idConfig}, About: about,
 		Cause: "a mount that is missing, a wrong path, a mode that lets others write",
@@ -116,28 +117,33 @@ func fileCheck(id, title, field, about string, look Remedy) Check {
 					problems = append(problems, problem)
 				}
 			}
-			path := p.fileOf(field)
+			given := p.given(id)
 			switch {
+			case len(problems) > 0 && strings.HasSuffix(problems[0].Field, "_file"):
+				return p.tell(problems).mend(look.Text, strings.ReplaceAll(look.Command, "{file}", shell(problems[0].Value)))
 			case len(problems) > 0:
-				finding := p.tell(problems)
-				return finding.mend(look.Text, strings.ReplaceAll(look.Command, "{file}", shell(problems[0].Value)))
-			case path == "":
+				return p.tell(problems)
+			case len(given) == 0:
 				return NotNeeded("none is configured")
 			}
-			return Pass(title + ": " + path)
+			return Pass(title + ": " + strings.Join(given, ", "))
 		},
 	}
 }
 
-// fileOf is the path in a field.
-func (p *Patient) fileOf(field string) string {
-	switch field {
-	case "connection.password_file":
-		return p.config.Connection.PasswordFile
-	case "tls.ca_file":
-		return p.config.TLS.CAFile
+// given are the files that the check is about, or the fields that hold what is in one.
+func (p *Patient) given(id string) []string {
+	var given []string
+	for _, field := range p.about.Fields {
+		switch {
+		case fileChecks[field.Path] != id || field.Default:
+		case strings.HasSuffix(field.Path, "_file"):
+			given = append(given, field.Value)
+		default:
+			given = append(given, field.Path)
+		}
 	}
-	return p.config.TLS.CertFile
+	return given
 }
 
 // lintCheck is the check of a lint, which is found already.

@@ -13,6 +13,7 @@ var (
 	JudgeNodes     = judgeNodes
 	JudgePings     = judgePings
 	JudgeQuorum    = judgeQuorum
+	JudgeReplicas  = judgeReplicas
 	Printable      = printable
 )
 

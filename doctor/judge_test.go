@@ -56,7 +56,7 @@ func TestAServerOfAnotherKindIsNamed(t *testing.T) {
 	}{
 		"pass the server is standalone": {"standalone", false}, "pass the server is cluster": {"cluster", true},
 		"fail the server is a node of a cluster": {"cluster", false}, "fail the server is no node of a cluster": {"standalone", true},
-		"fail the address leads to a sentinel": {"sentinel", true}, "skip the server does not say": {"", false},
+		"skip the server does not say": {"", false},
 	} {
 		if f := doctor.JudgeMode(row.found, row.asCluster); !strings.HasPrefix(string(f.Outcome)+" "+f.Detail, want) {
 			t.Errorf("%+v, want %s", f, want)
@@ -74,6 +74,20 @@ func TestSentinelsThatAnswerAreCountedAgainstBothMajorities(t *testing.T) {
 	} {
 		if f := doctor.JudgeQuorum(q); f.Outcome != want || !strings.Contains(f.Detail, "sentinels of main answer") {
 			t.Errorf("%+v: %+v, want %s", q, f, want)
+		}
+	}
+}
+
+func TestReplicasThatAreUpAreCounted(t *testing.T) {
+	master := redisconn.NodeHealth{Role: "master", Status: redisconn.StatusPass}
+	up, behind := redisconn.NodeHealth{Role: "replica", Link: "up"}, redisconn.NodeHealth{Role: "replica"}
+	down := redisconn.NodeHealth{Role: "replica", Link: "down"}
+	for want, nodes := range map[string][]redisconn.NodeHealth{
+		"warn there is no replica": {master}, "warn none of 1 replica follows": {master, down},
+		"pass 2 of 3 replicas could take over": {master, up, behind, down},
+	} {
+		if f := doctor.JudgeReplicas(nodes); !strings.HasPrefix(string(f.Outcome)+" "+f.Detail, want) {
+			t.Errorf("%+v, want %s", f, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 )
 
 const (
+	idDiscover  = "RC-N000"
 	idResolve   = "RC-N001"
 	idDial      = "RC-N010"
 	idAddresses = "RC-N011"
@@ -21,7 +23,16 @@ const (
 
 var networkChecks = []Check{
 	{
-		ID: idResolve, Layer: LayerDNS, Title: "the host's name resolves", Needs: []string{idConfig, idPasswordFile, idAuthorities, idCertificate},
+		ID: idDiscover, Layer: LayerDNS, Title: "the sentinels name the master", Needs: []string{idConfig, idPasswordFile, idAuthorities, idCertificate},
+		About: "Behind sentinels their word stands where otherwise a name does: one at least can be reached, lets the client in, and knows a master of the name in sentinel.master.",
+		Fix: []Remedy{
+			{"ask a sentinel which masters it watches", "redis-cli -h {host} -p {port} SENTINEL MASTERS"},
+			{"see what is configured for the sentinels", "redisconn config"},
+		},
+		Run: checkDiscover,
+	},
+	{
+		ID: idResolve, Layer: LayerDNS, Title: "the host's name resolves", Needs: []string{idDiscover},
 		About: "The name in the address is looked up with this machine's resolver, as every new connection does it.",
 		Fix: []Remedy{
 			{"resolve the name on this machine", "getent hosts {host}"},
@@ -47,13 +58,20 @@ var networkChecks = []Check{
 	},
 }
 
+func checkDiscover(_ context.Context, p *Patient) Finding {
+	if !behindSentinels(p.config) {
+		return NotNeeded("there are no sentinels")
+	}
+	return p.own(idDiscover, redisconn.StageDiscover, p.proof.Step(redisconn.StageDiscover).Said)
+}
+
 func checkResolve(_ context.Context, p *Patient) Finding {
 	step := p.proof.Step(redisconn.StageResolve)
 	if p.options.Dial != nil {
 		return NotNeeded("the program dials by itself")
 	}
-	if reason, ok := strings.CutPrefix(step.Said, "not needed, "); ok {
-		return NotNeeded(reason)
+	if reason, ok := strings.CutPrefix(step.Said, "not needed"); ok {
+		return NotNeeded(cmp.Or(strings.TrimPrefix(reason, ", "), "the server is known by its address"))
 	}
 	return p.own(idResolve, redisconn.StageResolve, step.Said)
 }

@@ -10,7 +10,7 @@ import (
 // proved is the order in which connecting proves things: a failure that belongs
 // to one of these checks proves those before it and says nothing of those after.
 var proved = []string{
-	idResolve, idDial, idTLSSpoken, idTLSDone, idProtocol, idRoom, idKnown, idPassword, idWelcome, idDatabase, idReady, idAnswer,
+	idDiscover, idResolve, idDial, idTLSSpoken, idTLSDone, idProtocol, idRoom, idKnown, idPassword, idWelcome, idDatabase, idReady, idMode, idAnswer,
 }
 
 // owner is the check that a failure to connect belongs to; empty when there is
@@ -18,6 +18,8 @@ var proved = []string{
 func (p *Patient) owner() string {
 	broken := p.proof.Failure()
 	switch broken.Stage {
+	case redisconn.StageDiscover:
+		return idDiscover
 	case redisconn.StageResolve:
 		return idResolve
 	case redisconn.StageDial:
@@ -25,6 +27,9 @@ func (p *Patient) owner() string {
 	case redisconn.StageTLS, redisconn.StageHandshake:
 		return ownerOf(broken, p.proof.Class)
 	case redisconn.StageReady:
+		if p.proof.Class == redisconn.ClassConfig { // the server is of another kind
+			return idMode
+		}
 		return idReady
 	case redisconn.StagePing:
 		return idAnswer

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"regexp"
 	"strings"
 	"time"
 
@@ -48,8 +49,15 @@ func (p *Patient) Client() *redisconn.Client {
 	return p.client
 }
 
-// addr is where the server is.
+// namesMaster is how the client tells which server the sentinels name.
+var namesMaster = regexp.MustCompile(`name (\S+) as the master$`)
+
+// addr is where the server is: behind sentinels the master that they name, or
+// the first of them while they name none.
 func (p *Patient) addr() string {
+	if named := namesMaster.FindStringSubmatch(p.proof.Step(redisconn.StageDiscover).Said); named != nil {
+		return named[1]
+	}
 	if len(p.config.Connection.Addrs) == 0 {
 		return string(redisconn.ModeEmbedded)
 	}
@@ -96,9 +104,10 @@ func (p *Patient) dial(ctx context.Context, network, addr string) (net.Conn, err
 	return (&net.Dialer{}).DialContext(ctx, network, addr)
 }
 
-// open connects another client as change has it: to another node, as nobody.
+// open connects another client to the same server, as change has it.
 func (p *Patient) open(ctx context.Context, change func(*redisconn.Config)) (*redisconn.Client, error) {
 	cfg := p.config.Clone()
+	cfg.Mode, cfg.Connection.Addrs, cfg.Sentinel = redisconn.ModeStandalone, []string{p.addr()}, redisconn.SentinelConfig{}
 	cfg.Pool = redisconn.PoolConfig{Size: 1}
 	change(&cfg)
 	client, err := redisconn.New(cfg, p.clientOptions()...)

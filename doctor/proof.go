@@ -135,7 +135,7 @@ func (w *witness) hear(e redisconn.Event) {
 func (w *witness) proof(cfg redisconn.Config, err error) *Proof {
 	p := &Proof{}
 	switch {
-	case redisconn.ClassOf(err) == redisconn.ClassConfig:
+	case len(redisconn.FieldErrors(err)) > 0:
 		p = Unproved(redisconn.FieldErrors(err))
 	case err == nil:
 		for _, s := range w.proved {
@@ -171,22 +171,28 @@ func (w *witness) stepsUntil(broken redisconn.Event) []Step {
 	return append(steps, Step{broken.Stage, OutcomeFail, broken.Detail, max(took, 0)})
 }
 
-// complete adds the stages that were not tried, each with the reason.
+// complete adds the stages that were not tried, each with the reason: those
+// before the one that broke were not needed, those after it need it.
 func (p *Proof) complete(cfg redisconn.Config) {
 	tried := map[redisconn.Stage]Step{}
 	for _, s := range p.Steps {
 		tried[s.Stage] = s
 	}
 	broken := p.Failure().Stage
+	beyond := false
 	p.Steps = nil
 	for _, stage := range redisconn.Stages() {
 		s, ok := tried[stage]
 		if !ok {
-			s = Step{Stage: stage, Outcome: OutcomeSkip, Said: "not checked, needs " + string(broken)}
+			s = Step{Stage: stage, Outcome: OutcomeSkip, Said: "not needed"}
+			if beyond {
+				s.Said = "not checked, needs " + string(broken)
+			}
 			if reason := notNeeded(stage, cfg); reason != "" && broken != redisconn.StageConfig {
 				s.Said = reason
 			}
 		}
+		beyond = beyond || stage == broken
 		p.Steps = append(p.Steps, s)
 	}
 }
@@ -223,7 +229,9 @@ func notNeeded(stage redisconn.Stage, cfg redisconn.Config) string {
 	switch {
 	case stage == redisconn.StageTLS && !cfg.TLS.Enabled:
 		return "not asked for, the link is in clear"
-	case stage != redisconn.StageResolve:
+	case stage == redisconn.StageDiscover && !behindSentinels(cfg):
+		return "not needed, there are no sentinels"
+	case stage != redisconn.StageResolve, behindSentinels(cfg):
 		return ""
 	case cfg.Mode == redisconn.ModeEmbedded:
 		return "not needed, the server is in this process"
@@ -238,4 +246,9 @@ func notNeeded(stage redisconn.Stage, cfg redisconn.Config) string {
 		}
 	}
 	return ""
+}
+
+// behindSentinels reports whether the addresses are those of sentinels.
+func behindSentinels(cfg redisconn.Config) bool {
+	return cfg.Mode == redisconn.ModeSentinel || cfg.Sentinel.Master != "" && (cfg.Mode == "" || cfg.Mode == redisconn.ModeAuto)
 }

@@ -4,7 +4,7 @@ import "strings"
 
 // fill puts this server's names in the places of a command from the table.
 func (p *Patient) fill(command string) string {
-	return strings.NewReplacer("{cli}", p.cli(), "{addr}", p.addr(), "{host}", p.host(), "{port}", p.port(), "{user}", shell(p.user())).Replace(command)
+	return strings.NewReplacer("{cli}", p.cli(), "{addr}", p.addr(), "{host}", p.host(), "{port}", p.port(), "{user}", shell(p.user()), "{file}", "FILE", "{master}", shell(p.config.Sentinel.Master)).Replace(command)
 }
 
 // cli is redis-cli on its way to the server. A password is typed, never shown.

@@ -16,11 +16,14 @@ type secrets []string
 // one would be found in words that have nothing to do with it.
 const shortestSecret = 6
 
-// secretsOf are those of a configuration. The password's file, if the client could
-// use it, is read once more: the client does not tell what was in it.
+// secretsOf are those of a configuration. Files of passwords, if the client could
+// use them, are read once more: the client does not tell what was in them.
 func secretsOf(cfg redisconn.Config, usable bool) secrets {
-	passwords := []string{cfg.Connection.Password.Reveal()}
-	if path := cfg.Connection.PasswordFile; path != "" && usable {
+	passwords := []string{cfg.Connection.Password.Reveal(), cfg.Sentinel.Password.Reveal(), cfg.TLS.Key.Reveal()}
+	for _, path := range []string{cfg.Connection.PasswordFile, cfg.Sentinel.PasswordFile} {
+		if path == "" || !usable {
+			continue
+		}
 		if content, err := os.ReadFile(path); err == nil { // what cannot be read here was not sent either
 			passwords = append(passwords, strings.TrimSpace(string(content)))
 		}

@@ -179,12 +179,17 @@ func checkChain(_ context.Context, p *Patient) Finding {
 // roots are the authorities that the client trusts; nil stands for the system's.
 // The file was read when the client connected, and found good.
 func (p *Patient) roots() (*x509.CertPool, error) {
-	if p.config.TLS.CAFile == "" {
+	var content []byte
+	switch t := p.config.TLS; {
+	case t.CA != "":
+		content = []byte(strings.ReplaceAll(t.CA, `\n`, "\n")) // as variables have it
+	case t.CAFile != "":
+		var err error
+		if content, err = os.ReadFile(t.CAFile); err != nil {
+			return nil, err
+		}
+	default:
 		return nil, nil
-	}
-	content, err := os.ReadFile(p.config.TLS.CAFile)
-	if err != nil {
-		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(content) {
@@ -241,7 +246,7 @@ func checkTLSDone(_ context.Context, p *Patient) Finding {
 	}
 	finding := p.own(idTLSDone, redisconn.StageTLS, p.proof.Step(redisconn.StageTLS).Said)
 	if finding.Outcome == OutcomeFail {
-		finding.Evidence = []Fact{{"server_asks_for_certificate", p.look.asked}, {"client_has_certificate", p.config.TLS.CertFile != ""}}
+		finding.Evidence = []Fact{{"server_asks_for_certificate", p.look.asked}, {"client_has_certificate", p.config.TLS.CertFile+p.config.TLS.Cert != ""}}
 	}
 	return finding
 }

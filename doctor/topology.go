@@ -18,12 +18,11 @@ const (
 const (
 	modeStandalone = "standalone"
 	modeCluster    = "cluster"
-	modeSentinel   = "sentinel"
 )
 
 var topologyChecks = []Check{
 	{
-		ID: idMode, Layer: LayerTopology, Title: "the server is of the kind that is configured", Needs: []string{idAnswer},
+		ID: idMode, Layer: LayerTopology, Title: "the server is of the kind that is configured", Needs: []string{idReady},
 		About: "What the server says of its mode is held against the configuration. A node of a cluster that is taken for a single server answers MOVED for the keys of the others; a sentinel holds no data at all.",
 		Fix:   []Remedy{{"see what the server is", "{cli} INFO server"}},
 		Run:   checkMode,
@@ -56,8 +55,13 @@ func (p *Patient) mode(ctx context.Context) string {
 }
 
 func checkMode(ctx context.Context, p *Patient) Finding {
-	asCluster := string(p.config.Mode) == modeCluster || p.client.LastHealth().Slots != nil
-	return judgeMode(p.mode(ctx), asCluster)
+	if p.Client() == nil {
+		return p.own(idMode, redisconn.StageReady, "").
+			because("the address of a sentinel where a server's belongs").
+			mend("see which masters the sentinel watches", "{cli} SENTINEL MASTERS").
+			mend("name one of them in sentinel.master, or give the address of a data node", "")
+	}
+	return judgeMode(p.mode(ctx), string(p.config.Mode) == modeCluster || p.client.LastHealth().Slots != nil)
 }
 
 // judgeMode holds what the server is against what the client takes it for.
@@ -70,11 +74,6 @@ func judgeMode(found string, asCluster bool) Finding {
 	switch {
 	case found == "":
 		return Skip("the server does not say what it is")
-	case found == modeSentinel:
-		return Fail(redisconn.ClassConfig, "the address leads to a sentinel, which holds no data", evidence...).
-			because("a sentinel's address where a server's belongs").
-			mend("see which masters it watches", "{cli} SENTINEL MASTERS").
-			mend("connect to the master, or configure a Sentinel deployment", "")
 	case found == modeCluster && !asCluster:
 		return Fail(redisconn.ClassMoved, "the server is a node of a cluster and would answer MOVED for the keys of the others", evidence...).
 			mend("see the cluster", "{cli} CLUSTER NODES").
@@ -102,7 +101,7 @@ func checkRole(ctx context.Context, p *Patient) Finding {
 }
 
 func checkNodes(ctx context.Context, p *Patient) Finding {
-	return judgeNodes(p.client.Health(ctx).Nodes)
+	return judgeNodes(p.deployment(ctx).Nodes)
 }
 
 func judgeNodes(nodes []redisconn.NodeHealth) Finding {

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,42 +61,18 @@ func TestAClusterIsExaminedThroughOneOfItsNodes(t *testing.T) {
 	expect(t, result(t, report, "RC-P011"), doctor.OutcomeWarn, cluster.Nodes()[2].Addr()+" (fail")
 }
 
-func TestASentinelIsExaminedAsOne(t *testing.T) {
-	redisconntest.NoLeaks(t)
+// A sentinel answers PING and HELLO as a server does, and then no command.
+func TestASentinelIsNotTakenForAServer(t *testing.T) {
 	deployment := redisconntest.NewSentinel(t)
-	sentinels := deployment.Sentinels()
-	cfg := configFor(sentinels[0].Addr())
-	report := doctor.Run(t.Context(), cfg, doctor.Options{})
-	if got := ids(report, doctor.OutcomeFail); got != "RC-P001" {
-		t.Errorf("fails: %s", got)
+	report := doctor.Run(t.Context(), configFor(deployment.SentinelAddrs()[0]), doctor.Options{})
+	if got := ids(report, doctor.OutcomeFail); got != "RC-P001" || report.ExitCode() != doctor.ExitFailed {
+		t.Errorf("fails: %s, exit code %d", got, report.ExitCode())
 	}
-	expect(t, result(t, report, "RC-P001"), doctor.OutcomeFail, "a sentinel, which holds no data")
-	expect(t, result(t, report, "RC-P020"), doctor.OutcomePass, "a failover of 1 master")
-	expect(t, result(t, report, "RC-P021"), doctor.OutcomePass, "the announced address")
-	expect(t, result(t, report, "RC-P022"), doctor.OutcomePass, "every master has a replica")
-
-	deployment.Replicas()[0].Kill()
-	watched := func(id string, outcome doctor.Outcome) doctor.Result {
-		redisconntest.Eventually(t, 30*time.Second, id+" to "+string(outcome), func() bool {
-			return examined(t, cfg, id).Outcome == outcome
-		})
-		return examined(t, cfg, id)
+	r := result(t, report, "RC-P001")
+	if expect(t, r, doctor.OutcomeFail, "a sentinel, which holds no data"); len(r.Fix) != 2 || !strings.HasSuffix(r.Fix[0].Command, "SENTINEL MASTERS") {
+		t.Errorf("%+v", r.Fix)
 	}
-	expect(t, watched("RC-P022", doctor.OutcomeWarn), doctor.OutcomeWarn, "mymaster has 1 replica, and none is up")
-	for _, gone := range sentinels[1:] {
-		gone.Kill()
-	}
-	if r := watched("RC-P020", doctor.OutcomeFail); !strings.Contains(r.Detail, "NOQUORUM") || r.Class != redisconn.ClassMasterDown {
-		t.Errorf("%+v", r)
-	}
-	deployment.KillMaster()
-	expect(t, watched("RC-P021", doctor.OutcomeFail), doctor.OutcomeFail, "cannot be reached from here")
-	redisconntest.Eventually(t, 30*time.Second, "the sentinel to find the master down", func() bool {
-		return strings.Contains(examined(t, cfg, "RC-P021").Detail, "is down for the sentinels")
-	})
-
-	command(t, sentinels[0], "SENTINEL", "REMOVE", "mymaster")
-	expect(t, examined(t, cfg, "RC-P020"), doctor.OutcomeFail, "watches nobody")
+	expect(t, result(t, report, "RC-H010"), doctor.OutcomeSkip, "see RC-P001")
 }
 
 func TestAMasterBehindSentinelsIsAMasterWithReplicas(t *testing.T) {
@@ -108,4 +85,60 @@ func TestAMasterBehindSentinelsIsAMasterWithReplicas(t *testing.T) {
 	if role := result(t, report, "RC-P002"); !slices.Contains(role.Evidence, doctor.Fact{Name: "replicas", Value: "1"}) {
 		t.Errorf("%+v", role)
 	}
+}
+
+func TestASentinelDeploymentIsExaminedAsAWhole(t *testing.T) {
+	redisconntest.NoLeaks(t)
+	deployment := redisconntest.NewSentinel(t,
+		redisconntest.WithData(redisconntest.WithPassword("cAnaRy-data")), redisconntest.WithSentinels(3, redisconntest.WithPassword("cAnaRy-sentinels")))
+	cfg := redisconn.Config{}
+	cfg.Connection.Addrs, cfg.Connection.Password = deployment.SentinelAddrs(), "cAnaRy-data"
+	cfg.Sentinel.Master, cfg.Sentinel.Password = deployment.MasterName(), "cAnaRy-sentinels"
+	report := doctor.Run(t.Context(), cfg, doctor.Options{})
+	if got := ids(report, doctor.OutcomeFail); got != "" {
+		t.Errorf("fails: %s", got)
+	}
+	for id, detail := range map[string]string{
+		"RC-N000": "name " + deployment.Master().Addr() + " as the master", "RC-P001": "standalone", "RC-P002": "master", "RC-P003": "all 5 nodes",
+		"RC-P020": "3 of 3 sentinels of mymaster answer", "RC-P022": "1 of 1 replica could take over", "RC-S007": "wants a password",
+	} {
+		expect(t, result(t, report, id), doctor.OutcomePass, detail)
+	}
+	for name, text := range bundled(t, report) {
+		if strings.Contains(text, "cAnaRy") {
+			t.Errorf("%s holds a password", name)
+		}
+	}
+	// Commands lead to the master, where the settings are.
+	if r := result(t, report, "RC-S006"); !strings.Contains(r.Fix[1].Command, "-p "+strconv.Itoa(deployment.Master().Port())) {
+		t.Errorf("%+v", r.Fix)
+	}
+
+	lost := cfg
+	lost.Sentinel.Password = "cAnaRy-wrong"
+	if r := examined(t, lost, "RC-N000"); r.Outcome != doctor.OutcomeFail || r.Class != redisconn.ClassAuth {
+		t.Errorf("%+v", r)
+	}
+	lost = cfg
+	lost.Sentinel.Master = "nobody"
+	if r := examined(t, lost, "RC-N000"); r.Outcome != doctor.OutcomeFail || !strings.Contains(r.Detail, "nobody") {
+		t.Errorf("%+v", r)
+	}
+
+	watched := func(id string, outcome doctor.Outcome, detail string) {
+		var r doctor.Result
+		redisconntest.Eventually(t, 30*time.Second, id+" to "+string(outcome), func() bool {
+			r = examined(t, cfg, id)
+			return r.Outcome == outcome && strings.Contains(r.Detail, detail)
+		})
+	}
+	replica := deployment.Replicas()[0]
+	replica.Kill()
+	watched("RC-P022", doctor.OutcomeWarn, "none of 1 replica follows the master")
+	watched("RC-P021", doctor.OutcomeFail, replica.Addr())
+	watched("RC-P003", doctor.OutcomeWarn, replica.Addr())
+	deployment.Sentinels()[1].Kill()
+	watched("RC-P020", doctor.OutcomeWarn, "2 of 3 sentinels")
+	deployment.Sentinels()[2].Kill()
+	watched("RC-P020", doctor.OutcomeFail, "1 of 3 sentinels")
 }

@@ -93,6 +93,17 @@ var (
 	rowOOM        = page.Row("refused: OOM", "class oom, at once, not sent again")
 	rowBusy       = page.Row("refused: BUSY", "class busy, at once, not sent again")
 
+	rowPassword = page.Row("password rotated: added, put into its file, old one removed, every connection killed; 20 callers of GET and SET",
+		"0 failed")
+	rowCertificates = page.Row("authority and certificates rotated on disk, every connection killed; 20 callers of GET and SET",
+		"0 failed")
+	rowForceReconnect = page.Row("ForceReconnect under 50 callers of HINCRBY",
+		"0 failed, 0 twice; no connection is left of those there were")
+	rowRevoked = page.Row("user revoked, connections killed, static password; 20 callers for 3 s: attempts to authenticate",
+		"at most one a second once it is known; callers told auth, at once")
+	rowSilentLink = page.Row("BLPOP without a timeout, server stopped (SIGSTOP)",
+		"the caller is told within Timeouts.Silence (here 2 s) + 1.5 s, and that it is maybe applied")
+
 	rowCrossed = page.Row("20,000 GET, each with a deadline or a cancellation within 10 ms, replies late and in slices",
 		"0 crossed replies")
 	rowTorn = page.Row("4,000 GET, replies byte by byte, every fiftieth torn in the middle by FIN or RST",
