@@ -83,6 +83,30 @@ func TestAnEncryptedLinkIsProvedPieceByPiece(t *testing.T) {
 	expect(t, named, doctor.OutcomePass, "localhost")
 }
 
+// Containers get certificates in variables, with \n for their line breaks.
+func TestCertificatesInVariablesAreExaminedAsThoseInFiles(t *testing.T) {
+	ca := redisconntest.NewCA(t)
+	server := redisconntest.NewServer(t, redisconntest.WithTLS(ca), redisconntest.WithTLSClientAuth())
+	client := ca.ClientCert()
+	inline := func(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
+	cfg := configFor(server.Addr(), func(c *redisconn.Config) {
+		c.TLS = redisconn.TLSConfig{Enabled: true, CA: inline(string(ca.PEM())), Cert: inline(readFile(t, client.CertFile)), Key: redisconn.Secret(inline(readFile(t, client.KeyFile)))}
+	})
+	report := doctor.Run(t.Context(), cfg, only(t, "tls"))
+	for id, detail := range map[string]string{"RC-C202": "tls.ca", "RC-C203": "tls.cert", "RC-T002": "trusted", "RC-T005": "TLS 1.3"} {
+		expect(t, result(t, report, id), doctor.OutcomePass, detail)
+	}
+	for name, text := range bundled(t, report) {
+		if strings.Contains(text, "PRIVATE KEY") {
+			t.Errorf("%s holds the key", name)
+		}
+	}
+	cfg.TLS.CA = "no PEM"
+	if r := examined(t, cfg, "RC-C202"); r.Outcome != doctor.OutcomeFail || r.Evidence[0].Name != "tls.ca" {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A managed Redis forbids INFO, CONFIG and ACL to everybody; that is no fault of
 // the connection.
 func TestWhatTheUserMayNotAskIsSkippedWithThatReason(t *testing.T) {

@@ -114,6 +114,10 @@ func TestASentinelDeploymentIsExaminedAsAWhole(t *testing.T) {
 		t.Errorf("%+v", r.Fix)
 	}
 
+	hasty := only(t, "RC-P020")
+	hasty.Timeout = time.Nanosecond
+	expect(t, result(t, doctor.Run(t.Context(), cfg, hasty), "RC-P020"), doctor.OutcomeSkip, "have not told yet")
+
 	lost := cfg
 	lost.Sentinel.Password = "cAnaRy-wrong"
 	if r := examined(t, lost, "RC-N000"); r.Outcome != doctor.OutcomeFail || r.Class != redisconn.ClassAuth {
