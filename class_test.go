@@ -68,6 +68,7 @@ var causes = []struct {
 	{redisconn.ProviderError(errors.New("503")), redisconn.ClassCredentials, redisconn.AppliedNo},
 	{redisconn.NoMasterError("ours", map[string]error{"s1:26379": redisconn.ErrUnknownMaster}), redisconn.ClassNoMaster, redisconn.AppliedNo},
 	{errors.New("a hook's own"), redisconn.ClassUnknown, redisconn.AppliedMaybe},
+	{&redisconn.CommandError{Class: redisconn.ClassBinding}, redisconn.ClassBinding, ""},
 	{redis.TxFailedErr, redisconn.ClassConflict, redisconn.AppliedNo},
 	{replied("WRONGTYPE Operation against a key holding the wrong kind of value"), redisconn.ClassReply, redisconn.AppliedNo},
 	{replied("NOAUTH Authentication required."), redisconn.ClassAuth, redisconn.AppliedNo},

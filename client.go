@@ -57,6 +57,7 @@ type Client struct {
 	deadlines  *deadlines
 	retries    retryPolicy
 	counts     counts
+	routes     routeCounts
 	holders    holders
 
 	renewals      renewals
@@ -96,6 +97,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	if err := c.opts.check(resolved); err != nil {
 		return nil, err
 	}
+	c.counts.byClass = newFailureCounts()
 	c.log = c.opts.logger
 	if c.log == nil {
 		c.log = slog.Default()
@@ -170,7 +172,8 @@ func (c *Client) Do(ctx context.Context, args ...any) *redis.Cmd { return c.face
 func (c *Client) Process(ctx context.Context, cmd redis.Cmder) error { return c.face.Process(ctx, cmd) }
 
 // AddHook adds a hook below those that are there. Hooks see each call once,
-// with its final error, and never the handshake.
+// with its final error, and never the handshake; [WithJourney] tells them how it
+// travelled.
 func (c *Client) AddHook(hook redis.Hook) { c.hooks.add(hook) }
 
 // Unwrap returns the driver's client of the current generation, nil before

@@ -25,6 +25,7 @@ type Config struct {
 	Pool       PoolConfig       // how many connections, and for how long
 	Retry      RetryConfig      // what may be sent again, when, and how often
 	WhenDown   WhenDown         // what a command does while Redis is down; default WhenDownWait
+	Pipelining Pipelining       // whether commands of many callers travel together; default PipeliningAuto
 	Health     HealthConfig     // how health is sampled and judged
 	Reload     ReloadConfig     // how files that change are noticed
 }
@@ -104,6 +105,7 @@ type PoolConfig struct {
 	Size           int           // the most connections commands may hold at once; default 10 per CPU, at least 20
 	MinIdle        int           // connections kept open in advance; default 0
 	MaxIdle        int           // idle connections above which one that is returned is closed; default Size
+	Blocking       int           // the most connections beside these that blocking commands (BLPOP …) may hold; default 10 × Size
 	Wait           time.Duration // how long a command waits for a free connection; default Operation
 	IdleTimeout    time.Duration // an idle connection older than this is replaced before use; default 5m
 	MaxLifetime    time.Duration // a connection older than this is replaced; default none
@@ -160,6 +162,17 @@ type WhenDown string
 const (
 	WhenDownWait     WhenDown = "wait"      // wait inside its own time budget; the default
 	WhenDownFailFast WhenDown = "fail-fast" // fail at once with ErrDown
+)
+
+// Pipelining is whether commands of many callers travel together in automatic
+// pipelines. Their order, their contexts and their errors are the same either way.
+type Pipelining string
+
+// When commands travel together.
+const (
+	PipeliningAuto   Pipelining = "auto"   // when many are in flight; the default
+	PipeliningOff    Pipelining = "off"    // never: each has a connection of its own for as long as it takes
+	PipeliningAlways Pipelining = "always" // whenever they may, also a lone one
 )
 
 // Effect orders commands by what applying one twice would do. It is decided by

@@ -179,7 +179,7 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	if c.life.Err() != nil {
 		return false
 	}
-	c.generation.Store(newGeneration(1, t, c.hooks))
+	c.generation.Store(newGeneration(1, t, c))
 	c.subscriptions.begin(c.newSubscriber(t))
 	m := newMonitor(c, t, p, facts)
 	c.monitor.Store(m)

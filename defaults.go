@@ -19,6 +19,7 @@ func (c Config) withDefaults() Config {
 
 	c.Mode = cmp.Or(c.Mode, ModeAuto)
 	c.WhenDown = cmp.Or(c.WhenDown, WhenDownWait)
+	c.Pipelining = cmp.Or(c.Pipelining, PipeliningAuto)
 
 	conn := &c.Connection
 	if len(conn.Addrs) == 0 && c.Mode != ModeEmbedded {
@@ -52,6 +53,7 @@ func (c Config) withDefaults() Config {
 	p := &c.Pool
 	p.Size = cmp.Or(p.Size, defaultPoolSize(runtime.GOMAXPROCS(0)))
 	p.MaxIdle = cmp.Or(p.MaxIdle, p.Size)
+	p.Blocking = cmp.Or(p.Blocking, min(blockingPerPlace*p.Size, mostBlocking))
 	p.Wait = cmp.Or(p.Wait, t.Operation)
 	p.IdleTimeout = cmp.Or(p.IdleTimeout, 5*time.Minute)
 	p.LifetimeJitter = cmp.Or(p.LifetimeJitter, p.MaxLifetime/10)
@@ -72,6 +74,13 @@ func (c Config) withDefaults() Config {
 	c.Reload.Interval = cmp.Or(c.Reload.Interval, time.Second)
 	return c
 }
+
+// A worker that waits costs the server little, but a leak of them must not take
+// up its maxclients, 10000 by default.
+const (
+	blockingPerPlace = 10
+	mostBlocking     = 65535
+)
 
 // defaultPoolSize follows the processors, because they bound how many commands
 // can be prepared at once; the floor is for containers given a fraction of one.

@@ -114,6 +114,8 @@ var ours = map[string]string{
 	"Retry.MinBackoff":        "retry.go pauses by it",
 	"Retry.MaxBackoff":        "retry.go pauses by it",
 	"Retry.Budget":            "budget.go counts by it",
+	"Pipelining":              "route.go chooses by it",
+	"Pool.Blocking":           "blockingroute.go counts by it",
 	"WhenDown":                "gate.go waits or fails by it",
 	"Health.Interval":         "monitor.go probes by it",
 	"Health.Timeout":          "monitor.go probes by it",

@@ -205,6 +205,10 @@ var configFields = []field{
 		unset: "the pool's size",
 		zero:  onceIsLeast,
 		doc:   "idle connections above which one that is returned is closed"},
+	{path: "pool.blocking", env: "POOL_BLOCKING", at: func(c *Config) any { return &c.Pool.Blocking },
+		unset: "10 times the pool's size",
+		zero:  "a blocking command needs a connection: the smallest is 1",
+		doc:   "most connections beside the pool's that blocking commands (BLPOP and the like) may hold at once"},
 	{path: "pool.wait", env: "POOL_WAIT", at: func(c *Config) any { return &c.Pool.Wait },
 		unset: "the operation timeout",
 		zero:  "to hardly wait write 1ms",
@@ -239,6 +243,10 @@ var configFields = []field{
 	{path: "when_down", env: "WHEN_DOWN", at: func(c *Config) any { return &c.WhenDown },
 		choices: []string{string(WhenDownWait), string(WhenDownFailFast)},
 		doc:     "what a command does while Redis is down: wait inside its own time budget, or fail at once"},
+
+	{path: "pipelining", env: "PIPELINING", at: func(c *Config) any { return &c.Pipelining },
+		choices: []string{string(PipeliningAuto), string(PipeliningOff), string(PipeliningAlways)},
+		doc:     "whether commands of many callers travel together: when many are in flight, never, or whenever they may"},
 
 	{path: "health.interval", env: "HEALTH_INTERVAL", at: func(c *Config) any { return &c.Health.Interval },
 		zero: "to sample rarely write up to 1h",

@@ -46,7 +46,7 @@ func (s *links) to(addr string) []*link {
 // server did not answer a probe. Whatever arrives on one of them clears its mark.
 func (s *links) suspect(addr string) {
 	for _, l := range s.to(addr) {
-		if l.awaiting.Load() {
+		if l.written.Load() {
 			l.suspected.Store(true)
 		}
 	}

@@ -160,7 +160,7 @@ func (s *sentinels) ask(ctx context.Context) testimony {
 		if begun {
 			waiting++
 			s.asking.Go(func() {
-				w := s.question(one)
+				w := s.question(one, !answered.IsZero())
 				s.finish(one, &w)
 				answers <- w
 			})
@@ -207,12 +207,27 @@ func (s *sentinels) finish(one *sentinel, w *word) {
 	w.answered, w.id = one.answered, one.id
 }
 
-// question asks one sentinel all there is to know, in one round trip. Only the
-// first reply is needed: an ACL may forbid the others.
-// See https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#sentinel-commands.
-func (s *sentinels) question(one *sentinel) word {
+// question asks one sentinel. A connection that broke while nobody used it is
+// no answer: then it is asked on a new one. One that never answered may be no
+// sentinel at all.
+func (s *sentinels) question(one *sentinel, known bool) word {
 	ctx, cancel := context.WithTimeout(s.dialer.life, s.config.Timeouts.Dial)
 	defer cancel()
+	w := s.put(ctx, one)
+	switch class := diagnose(w.err).class; {
+	case w.err == nil:
+	case known && class == ClassLost:
+		w = s.put(ctx, one)
+	case !known && (class == ClassLost || class == ClassProtocol || class == ClassTimeout):
+		w.err = s.dialer.explainSilence(ctx, one.addr, w.err)
+	}
+	return w
+}
+
+// put asks one sentinel all there is to know, in one round trip. Only the first
+// reply is needed: an ACL may forbid the others.
+// See https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#sentinel-commands.
+func (s *sentinels) put(ctx context.Context, one *sentinel) word {
 	addr := redis.NewStringSliceCmd(ctx, "sentinel", "get-master-addr-by-name", s.master)
 	master := redis.NewMapStringStringCmd(ctx, "sentinel", "master", s.master)
 	replicas := redis.NewMapStringStringSliceCmd(ctx, "sentinel", "replicas", s.master)
@@ -229,7 +244,6 @@ func (s *sentinels) question(one *sentinel) word {
 	}
 	w := word{from: one, took: time.Since(began)}
 	if w.addr, w.err = masterAddress(addr); w.err != nil {
-		w.err = s.explain(ctx, one.addr, w.err)
 		return w
 	}
 	w.epoch, _ = strconv.ParseInt(master.Val()["config-epoch"], 10, 64) // unknown counts as the oldest
@@ -237,16 +251,6 @@ func (s *sentinels) question(one *sentinel) word {
 	w.flags = master.Val()["flags"]
 	w.replicas, w.others, w.id = replicas.Val(), others.Val(), id.Val()
 	return w
-}
-
-// explain looks behind a plaintext question that got no sensible answer, as
-// [target.explainSilence] does.
-func (s *sentinels) explain(ctx context.Context, addr string, err error) error {
-	switch diagnose(err).class {
-	case ClassLost, ClassProtocol, ClassTimeout:
-		return s.dialer.explainSilence(ctx, addr, err)
-	}
-	return err
 }
 
 // learn makes the sentinels known that others named, and forgets those that the

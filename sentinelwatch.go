@@ -17,6 +17,8 @@ const (
 	sentinelPoll = 2 * time.Second
 	// sentinelRecheck is how often while there is a reason that lasts.
 	sentinelRecheck = 100 * time.Millisecond
+	// choiceRecheck is how often a replica that was chosen is asked whether it is the master by now.
+	choiceRecheck = 20 * time.Millisecond
 	// sentinelSpacing is the least time between two questions for the sake of what
 	// sentinels announce, doubtSpacing for that of commands that fail.
 	sentinelSpacing, doubtSpacing = 50 * time.Millisecond, 500 * time.Millisecond
@@ -38,7 +40,7 @@ type sentinelWatch struct {
 	client *Client
 	wake   chan struct{}
 	urgent atomic.Bool            // a sentinel gave the reason to ask
-	chosen atomic.Pointer[string] // the replica that a failover under way will make the master
+	chosen atomic.Pointer[choice] // the replica that a failover under way will make the master
 
 	// Owned by the goroutine that decides.
 	set       *sentinels // of the current generation
@@ -48,6 +50,12 @@ type sentinelWatch struct {
 	epoch     int64 // of the configuration that made the current master one
 	unsettled bool  // another master was named, which did not prove to be one yet
 	ahead     lead
+}
+
+// choice is a replica that a sentinel chose.
+type choice struct {
+	addr string
+	at   time.Time
 }
 
 // lead is a master that the client left before the sentinels said so.
@@ -67,6 +75,7 @@ func newSentinelWatch(c *Client) *sentinelWatch {
 // run follows the master until ctx ends.
 func (w *sentinelWatch) run(ctx context.Context) {
 	w.attend(w.client.generation.Load().sentinels)
+	due := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -77,19 +86,23 @@ func (w *sentinelWatch) run(ctx context.Context) {
 			w.set.end()
 			w.listeners.Wait()
 			return
-		case <-timer.C:
 		case <-w.wake:
 			spacing := doubtSpacing
 			if w.urgent.Load() {
 				spacing = sentinelSpacing
 			}
-			if early := spacing - time.Since(w.asked); early > 0 {
-				timer.Reset(early)
-				continue
+			if soon := w.asked.Add(spacing); soon.Before(due) {
+				due = soon
 			}
+		case <-timer.C:
+		}
+		if time.Now().Before(due) {
+			timer.Reset(time.Until(due))
+			continue
 		}
 		w.look(ctx)
-		timer.Reset(w.pause())
+		due = time.Now().Add(w.pause())
+		timer.Reset(time.Until(due))
 	}
 }
 
@@ -98,7 +111,7 @@ func (w *sentinelWatch) run(ctx context.Context) {
 func (w *sentinelWatch) pause() time.Duration {
 	switch {
 	case w.chosen.Load() != nil:
-		return sentinelSpacing
+		return choiceRecheck
 	case w.unsettled, w.client.gate.outage.Load() != nil, w.client.writes.held.Load() != nil:
 		return sentinelRecheck + rand.N(sentinelRecheck)
 	}
@@ -126,6 +139,9 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	w.urgent.Store(false)
 	g := w.client.generation.Load()
 	w.attend(g.sentinels)
+	if w.precede(ctx, g) || w.chosen.Load() != nil && time.Since(w.asked) < sentinelRecheck {
+		return
+	}
 	held := w.client.writes.held.Load() // before they are asked, so that their word is about it
 	words := g.sentinels.ask(ctx)
 	w.asked = time.Now()
@@ -133,9 +149,10 @@ func (w *sentinelWatch) look(ctx context.Context) {
 		return
 	}
 	w.attend(g.sentinels) // some may have become known
-	if chosen := w.chosen.Load(); chosen == nil || !w.precede(ctx, g, *chosen, words) {
-		w.follow(ctx, g, words)
+	if addr, ok := words.chosen(); ok && addr != g.addr {
+		w.chosen.CompareAndSwap(nil, &choice{addr: addr, at: w.asked}) // its announcement was missed
 	}
+	w.follow(ctx, g, words)
 	w.client.survey(words)
 	if held != nil && !w.unsettled && words.answering() > 0 && !words.failingOver() {
 		w.client.writes.release(held)
@@ -160,17 +177,20 @@ func (w *sentinelWatch) attend(set *sentinels) {
 
 // precede moves the client to the replica that a failover chose, as soon as that
 // says that it is the master. The sentinels take up to a second more to notice,
-// and whatever the old master acknowledges in that time is lost. It reports
-// whether there is nothing else to do.
-func (w *sentinelWatch) precede(ctx context.Context, g *generation, chosen string, words testimony) bool {
-	if chosen == g.addr || !words.failingOver() {
-		w.chosen.Store(nil)
+// and whatever the old master acknowledges in that time is lost.
+func (w *sentinelWatch) precede(ctx context.Context, g *generation) (moved bool) {
+	chosen := w.chosen.Load()
+	if chosen == nil {
 		return false
 	}
-	if err := w.move(ctx, g, chosen); err != nil {
-		w.unsettled = true
-		return diagnose(err).class == ClassReadOnly // not yet
+	if chosen.addr == g.addr || time.Since(chosen.at) > maxHold {
+		w.chosen.CompareAndSwap(chosen, nil)
+		return false
 	}
+	if w.move(ctx, g, chosen.addr) != nil {
+		return false // not yet
+	}
+	w.chosen.CompareAndSwap(chosen, nil)
 	w.ahead = lead{left: g.addr, at: time.Now()}
 	return true
 }
@@ -283,7 +303,7 @@ func (w *sentinelWatch) heed(master string, one *sentinel, m *redis.Message) {
 	case m.Channel == "+selected-slave":
 		if words := strings.Fields(m.Payload); len(words) > 3 {
 			if addr, err := nodeAddress(words[2], words[3]); err == nil {
-				w.chosen.Store(&addr)
+				w.chosen.Store(&choice{addr: addr, at: time.Now()})
 			}
 		}
 	case strings.HasPrefix(m.Channel, "-failover-abort"):

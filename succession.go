@@ -41,7 +41,7 @@ func (c *Client) succeed(s successor) bool {
 		return false
 	}
 	old := c.generation.Load()
-	next := newGeneration(old.number+1, s.target, c.hooks)
+	next := newGeneration(old.number+1, s.target, c)
 	c.generation.Store(next)
 	c.counts.reloads.Add(1)
 	c.monitor.Load().adopt(s, next.number)

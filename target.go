@@ -179,7 +179,9 @@ func (t *target) prove(ctx context.Context, p *probe, report stageReporter) (ser
 		case ClassLoading, ClassMasterDown, ClassBusy:
 			return serverFacts{}, report.failed(StageReady, err)
 		case ClassLost, ClassProtocol, ClassTimeout:
-			err = t.dialer.explainSilence(ctx, p.addr(), err)
+			if report != nil { // who watches knows what the server speaks, and has no time to ask
+				err = t.dialer.explainSilence(ctx, p.addr(), err)
+			}
 		}
 		return serverFacts{}, report.failed(StageHandshake, err)
 	}

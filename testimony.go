@@ -116,6 +116,20 @@ func (t testimony) failingOver() bool {
 	return slices.ContainsFunc(t.words, func(w word) bool { return strings.Contains(w.flags, "failover_in_progress") })
 }
 
+// chosen is the replica that a failover under way will make the master, if a
+// sentinel has chosen one.
+func (t testimony) chosen() (addr string, ok bool) {
+	for _, w := range t.words {
+		for _, replica := range w.replicas {
+			if strings.Contains(replica["flags"], "promoted") && strings.Contains(w.flags, "failover_in_progress") {
+				addr, err := nodeAddress(replica["ip"], replica["port"])
+				return addr, err == nil
+			}
+		}
+	}
+	return "", false
+}
+
 // failure is the error of a question to which no sentinel named a master. Only
 // what all of them agree on is certain enough to give up for.
 func (t testimony) failure() error {

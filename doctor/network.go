@@ -59,7 +59,7 @@ var networkChecks = []Check{
 }
 
 func checkDiscover(_ context.Context, p *Patient) Finding {
-	if !behindSentinels(p.config) {
+	if !hasSentinels(p.config) {
 		return NotNeeded("there are no sentinels")
 	}
 	return p.own(idDiscover, redisconn.StageDiscover, p.proof.Step(redisconn.StageDiscover).Said)

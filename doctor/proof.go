@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 // Proof is what connecting proved, stage by stage: the short form of an examination.
 type Proof struct {
-	Steps    []Step // of the last attempt, in the order of redisconn.Stages, none left out
+	Steps    []Step // of the last attempt, in the order of redisconn.Stages, none left out but that of sentinels where there are none
 	Warnings []redisconn.Warning
 	Attempts int                     // that failed
 	Class    redisconn.Class         // of the failure; empty when everything is proved
@@ -182,6 +181,9 @@ func (p *Proof) complete(cfg redisconn.Config) {
 	beyond := false
 	p.Steps = nil
 	for _, stage := range redisconn.Stages() {
+		if stage == redisconn.StageDiscover && !hasSentinels(cfg) {
+			continue
+		}
 		s, ok := tried[stage]
 		if !ok {
 			s = Step{Stage: stage, Outcome: OutcomeSkip, Said: "not needed"}
@@ -197,9 +199,14 @@ func (p *Proof) complete(cfg redisconn.Config) {
 	}
 }
 
-// Step is what is known of a stage.
+// Step is what is known of a stage; the zero step where there is none.
 func (p *Proof) Step(stage redisconn.Stage) Step {
-	return p.Steps[slices.IndexFunc(p.Steps, func(s Step) bool { return s.Stage == stage })]
+	for _, s := range p.Steps {
+		if s.Stage == stage {
+			return s
+		}
+	}
+	return Step{}
 }
 
 // Failure is the stage that broke; the zero step when none did.
@@ -223,16 +230,19 @@ func (p *Proof) Count(outcome Outcome) int {
 	return n
 }
 
+// hasSentinels reports whether the addresses of a valid configuration are those of sentinels.
+func hasSentinels(cfg redisconn.Config) bool { return cfg.Sentinel.Master != "" }
+
 // notNeeded says why a stage has nothing to prove under this configuration; it
 // is empty for one that has.
 func notNeeded(stage redisconn.Stage, cfg redisconn.Config) string {
 	switch {
 	case stage == redisconn.StageTLS && !cfg.TLS.Enabled:
 		return "not asked for, the link is in clear"
-	case stage == redisconn.StageDiscover && !behindSentinels(cfg):
-		return "not needed, there are no sentinels"
-	case stage != redisconn.StageResolve, behindSentinels(cfg):
+	case stage != redisconn.StageResolve:
 		return ""
+	case hasSentinels(cfg):
+		return "not needed, the sentinels name an address"
 	case cfg.Mode == redisconn.ModeEmbedded:
 		return "not needed, the server is in this process"
 	}
@@ -246,9 +256,4 @@ func notNeeded(stage redisconn.Stage, cfg redisconn.Config) string {
 		}
 	}
 	return ""
-}
-
-// behindSentinels reports whether the addresses are those of sentinels.
-func behindSentinels(cfg redisconn.Config) bool {
-	return cfg.Mode == redisconn.ModeSentinel || cfg.Sentinel.Master != "" && (cfg.Mode == "" || cfg.Mode == redisconn.ModeAuto)
 }

@@ -53,7 +53,7 @@ func (p *Patient) deployment(ctx context.Context) redisconn.Health {
 	ctx, cancel := context.WithTimeout(ctx, deploymentPatience)
 	defer cancel()
 	health := p.client.Health(ctx)
-	for behindSentinels(p.config) && health.Quorum == nil && ctx.Err() == nil {
+	for hasSentinels(p.config) && health.Quorum == nil && ctx.Err() == nil {
 		select {
 		case <-time.After(10 * time.Millisecond):
 			health = p.client.LastHealth()
@@ -65,7 +65,7 @@ func (p *Patient) deployment(ctx context.Context) redisconn.Health {
 
 // watched runs a check of a Sentinel deployment where there is one.
 func (p *Patient) watched(ctx context.Context, judge func(redisconn.Health) Finding) Finding {
-	if !behindSentinels(p.config) {
+	if !hasSentinels(p.config) {
 		return NotNeeded("there are no sentinels")
 	}
 	health := p.deployment(ctx)

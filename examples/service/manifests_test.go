@@ -155,7 +155,8 @@ func TestTheDeploymentFitsTheService(t *testing.T) {
 	pod := deployment.Spec.Template.Spec
 	c := pod.Containers[0]
 
-	routes := (&service{client: idleClient(t)}).routes()
+	routes, end := (&service{client: idleClient(t)}).routes()
+	defer end()
 	for name, p := range map[string]struct {
 		probe probe
 		path  string

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/healthhttp"
 )
 
 // The paths of the probes, as Kubernetes names them.
@@ -14,42 +15,29 @@ const (
 	startupPath = "/startupz"
 )
 
+// clients is the service's one client under its name.
+func (s *service) clients() redisconn.Named { return redisconn.Named{"visits": s.client} }
+
+// mountProbes serves what the client's monitor found last, so that probes cost
+// Redis nothing. Liveness has nothing to do with Redis: a restart of this process
+// would not mend it, and all instances would restart at once.
 func (s *service) mountProbes(mux *http.ServeMux) {
-	mux.HandleFunc("GET "+livePath, s.live)
-	mux.HandleFunc("GET "+readyPath, s.ready)
-	mux.HandleFunc("GET "+startupPath, s.started)
+	health := healthhttp.New(s.clients(), healthhttp.Options{})
+	mux.HandleFunc("GET "+livePath, health.Live)
+	mux.HandleFunc("GET "+startupPath, health.Startup)
+	mux.HandleFunc("GET "+readyPath, s.unlessLeaving(health.Ready))
 }
 
-// live never asks about Redis: a restart of this process would not mend it, and
-// all instances would restart at once.
-func (s *service) live(w http.ResponseWriter, _ *http.Request) { answer(w, true, "alive") }
-
-// ready is what the monitor of the client found last, so that probes cost Redis
-// nothing, and false as soon as the instance leaves.
-func (s *service) ready(w http.ResponseWriter, _ *http.Request) {
-	switch h := s.client.LastHealth(); {
-	case s.leaving.Load():
-		answer(w, false, "leaving")
-	case h.Status == redisconn.StatusFail:
-		answer(w, false, "redis: "+string(h.State))
-	default:
-		answer(w, true, "ready")
-	}
-}
-
-// started is true once Redis was reached for the first time.
-func (s *service) started(w http.ResponseWriter, _ *http.Request) {
-	if s.client.LastHealth().CheckedAt.IsZero() {
-		answer(w, false, "redis: "+string(s.client.State()))
-		return
-	}
-	answer(w, true, "started")
-}
-
-func answer(w http.ResponseWriter, well bool, text string) {
-	w.Header().Set("Cache-Control", "no-store")
-	if !well {
+// unlessLeaving fails readiness as soon as the instance is told to end, which is
+// long before its client drains.
+func (s *service) unlessLeaving(ready http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.leaving.Load() {
+			ready(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "leaving")
 	}
-	fmt.Fprintln(w, text)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/redisconn/redisconn"
 )
 
-func (s *service) routes() *http.ServeMux {
-	mux := http.NewServeMux()
+// routes are the service's; end ends what they need running.
+func (s *service) routes() (mux *http.ServeMux, end func()) {
+	mux = http.NewServeMux()
 	mux.HandleFunc("POST /visits/{page}", s.visit)
 	mux.HandleFunc("GET /visits/{page}", s.visits)
 	s.mountProbes(mux)
-	s.mountDebug(mux)
-	return mux
+	return mux, s.mountDebug(mux)
 }
 
 func key(r *http.Request) string { return "visits:" + r.PathValue("page") }

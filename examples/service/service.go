@@ -37,7 +37,9 @@ func run(ctx context.Context, env []string, log *slog.Logger) error {
 		return errors.Join(err, listener.Close())
 	}
 	s := &service{client: client}
-	server := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
+	routes, end := s.routes()
+	defer end()
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	log.Info("serving", "addr", listener.Addr().String())

@@ -122,12 +122,16 @@ func TestTheServiceCountsVisits(t *testing.T) {
 	}
 	s.expect(t, http.MethodPost, "/visits/odd", http.StatusInternalServerError, "the server answered the command with an error")
 
-	_, page := s.ask(t, http.MethodGet, debugPath)
+	s.expect(t, http.MethodGet, debugPath, http.StatusOK, "visits")
+	_, page := s.ask(t, http.MethodGet, debugPath+"status.json")
 	var document struct {
-		Health redisconn.Health
-		Events []redisconn.Event
+		Clients []struct {
+			Health redisconn.Health
+			Events []redisconn.Event
+		}
 	}
-	if err := json.Unmarshal([]byte(page), &document); err != nil || document.Health.Status != redisconn.StatusPass || len(document.Events) == 0 {
+	if err := json.Unmarshal([]byte(page), &document); err != nil || len(document.Clients) != 1 ||
+		document.Clients[0].Health.Status != redisconn.StatusPass || len(document.Clients[0].Events) == 0 {
 		t.Errorf("%v: %s", err, page)
 	}
 	if err := s.end(t); err != nil {
@@ -144,9 +148,9 @@ func TestTheServiceCountsVisits(t *testing.T) {
 func TestProbesTellStartReadinessAndLifeApart(t *testing.T) {
 	addr := redisconntest.ReserveAddr(t)
 	s := serve(t, "REDIS_ADDRS="+addr, lingerVariable+"=1s", "REDIS_WHEN_DOWN=fail-fast")
-	s.expect(t, http.MethodGet, livePath, http.StatusOK, "alive")
-	s.expect(t, http.MethodGet, startupPath, http.StatusServiceUnavailable, "redis: connecting")
-	s.expect(t, http.MethodGet, readyPath, http.StatusServiceUnavailable, "redis: connecting")
+	s.expect(t, http.MethodGet, livePath, http.StatusOK, `"pass"`)
+	s.expect(t, http.MethodGet, startupPath, http.StatusServiceUnavailable, `"fail"`)
+	s.expect(t, http.MethodGet, readyPath, http.StatusServiceUnavailable, `"fail"`)
 
 	server := redisconntest.NewServer(t, redisconntest.WithPort(portOf(t, addr)))
 	s.eventually(t, startupPath, http.StatusOK)
@@ -154,8 +158,8 @@ func TestProbesTellStartReadinessAndLifeApart(t *testing.T) {
 
 	server.Kill()
 	s.eventually(t, readyPath, http.StatusServiceUnavailable)
-	s.expect(t, http.MethodGet, livePath, http.StatusOK, "alive")
-	s.expect(t, http.MethodGet, startupPath, http.StatusOK, "started")
+	s.expect(t, http.MethodGet, livePath, http.StatusOK, `"pass"`)
+	s.expect(t, http.MethodGet, startupPath, http.StatusOK, `"pass"`)
 	s.expect(t, http.MethodPost, "/visits/home", http.StatusServiceUnavailable, "the visit was not counted")
 	server.Restart()
 	s.eventually(t, readyPath, http.StatusOK)

@@ -36,7 +36,9 @@ var (
 		"every call back within Timeouts.Operation (3 s) + 100 ms")
 	rowBudgets = page.Row("stopped, silent, unreachable or pool taken; GET, INCR, pipeline, transaction, WATCH; deadline 250 ms, none, cancel-only: the worst call, above its budget",
 		"at most 100 ms")
-	rowStarved = page.Row("5 BLPOP hold a pool of 5: GET without a deadline",
+	rowStarved = page.Row("60 BLPOP wait for 1 s, pool of 20: SET",
+		"answered at once: what waits has connections of its own")
+	rowHeld = page.Row("5 WATCH sections hold a pool of 5: GET without a deadline",
 		"back within Timeouts.Operation + 100 ms; the error names who holds the pool")
 
 	rowRestartReads = page.Row("kill -9, 1 s down, restart, 50 callers of GET and SET",
@@ -84,6 +86,31 @@ var (
 		"within the context + 100 ms, class timeout")
 	rowBlackHole = page.Row("start: black hole (context of 1 s; go-redis without one)",
 		"within the context + 100 ms, class unreachable")
+
+	rowSentinelKill = page.Row("Sentinel: master killed (down-after 1 s), 50 callers of SET with time enough",
+		"0 failed; writes resume at most 300 ms after the sentinels announce the switch")
+	rowSentinelKillIncr = page.Row("the same, 50 callers of HINCRBY",
+		"only calls in flight fail, each with maybe; 0 twice")
+	rowSentinelStop = page.Row("Sentinel: master stopped (SIGSTOP), back after the switch as a master of its own belief",
+		"as when it is killed; 0 writes go to it when it is back")
+	rowSentinelPlanned = page.Row("Sentinel: planned failover (SENTINEL FAILOVER) under writes",
+		"with the write gate 0 lost, 0 failed, pause under 2 s; without it the loss is what is measured here")
+	rowSentinelReadOnly = page.Row("Sentinel: transactions on a demoted master, its switch announced to nobody",
+		"0 failed: moved after the first READONLY")
+	rowsSentinelGap = map[string]*faults.Row{
+		"planned": page.Row("Sentinel: subscription across a planned failover, 50 messages a second",
+			"under 2 s without a message, told by an event"),
+		"stopped": page.Row("Sentinel: subscription across a failover, master stopped (SIGSTOP)",
+			"under 8 s without a message, told by an event"),
+		"killed": page.Row("Sentinel: subscription across a failover, master killed",
+			"under 8 s without a message, told by an event"),
+	}
+	rowSentinelLost = page.Row("Sentinel: one of three hangs, one is killed",
+		"traffic unaffected; a new client works within 1 s")
+	rowSentinelRefused = page.Row("Sentinel: start with all sentinels refused (budget of 1 s)",
+		"within the budget + 100 ms; says what each answered")
+	rowSentinelLeaks = page.Row("Sentinel, after shutdown: goroutines, connections at nodes and sentinels",
+		"0 and 0")
 
 	rowMaxClients = page.Row("refused: maxclients reached", "class max-clients, sent again while the budget lasts")
 	rowLoading    = page.Row("refused: LOADING", "class loading, sent again while the budget lasts")
