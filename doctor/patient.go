@@ -111,13 +111,14 @@ func (p *Patient) open(ctx context.Context, change func(*redisconn.Config)) (*re
 	cfg.Pool = redisconn.PoolConfig{Size: 1}
 	change(&cfg)
 	client, err := redisconn.New(cfg, p.clientOptions()...)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		proof := Prove(ctx, client, true, func(redisconn.Event) {})
+		if proof.Class == "" {
+			return client, nil
+		}
+		err = errors.Join(&refusal{proof}, client.Close())
 	}
-	if proof := Prove(ctx, client, true, func(redisconn.Event) {}); proof.Class != "" {
-		return nil, errors.Join(&refusal{proof}, client.Close())
-	}
-	return client, nil
+	return nil, err
 }
 
 // refusal is why a client of the doctor's own could not connect.

@@ -3,6 +3,8 @@ package doctor_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,6 +121,15 @@ func TestABundleThatCannotBeWrittenIsReported(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if err := report.WriteBundle(&full{whole.Len() - 1}); !errors.Is(err, errFull) {
+		t.Errorf("%v", err)
+	}
+	noise := make([]byte, 1<<20) // does not get smaller
+	if _, err := rand.Read(noise); err != nil {
+		t.Fatal(err)
+	}
+	large := sample()
+	large.Results[0].Detail = hex.EncodeToString(noise)
+	if err := large.WriteBundle(&full{1 << 10}); !errors.Is(err, errFull) {
 		t.Errorf("%v", err)
 	}
 	report.Results = slices.Concat(report.Results, []doctor.Result{{Evidence: []doctor.Fact{{Name: "odd", Value: func() {}}}}})

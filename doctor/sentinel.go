@@ -54,11 +54,8 @@ func (p *Patient) deployment(ctx context.Context) redisconn.Health {
 	defer cancel()
 	health := p.client.Health(ctx)
 	for hasSentinels(p.config) && health.Quorum == nil && ctx.Err() == nil {
-		select {
-		case <-time.After(10 * time.Millisecond):
-			health = p.client.LastHealth()
-		case <-ctx.Done():
-		}
+		<-time.After(10 * time.Millisecond)
+		health = p.client.LastHealth()
 	}
 	return health
 }
