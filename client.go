@@ -58,6 +58,7 @@ type Client struct {
 	retries    retryPolicy
 	counts     counts
 	routes     routeCounts
+	cache      cacheCounts
 	holders    holders
 
 	renewals      renewals

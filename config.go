@@ -28,6 +28,7 @@ type Config struct {
 	Pipelining Pipelining       // whether commands of many callers travel together; default PipeliningAuto
 	Health     HealthConfig     // how health is sampled and judged
 	Reload     ReloadConfig     // how files that change are noticed
+	Cache      CacheConfig      // a client-side cache of what was read; default none
 }
 
 // ConnectionConfig is where to connect and as whom.
@@ -142,6 +143,16 @@ type HealthConfig struct {
 type ReloadConfig struct {
 	Interval time.Duration // between two looks at the files; default 1s
 	Off      bool          // do not look; Client.Reload still does
+}
+
+// CacheConfig is a cache in this process of what was read. Redis tells which keys
+// have changed, usually within some milliseconds; until then a read may return what
+// was there before, also what another connection of this client has overwritten.
+// Needs RESP 3 and database 0. See https://redis.io/docs/latest/develop/reference/client-side-caching/.
+type CacheConfig struct {
+	Enabled      bool          // keep what single commands read; pipelines and transactions always ask the server
+	MaxEntries   int           // the most replies that are kept; default 10000
+	MaxStaleness time.Duration // a reply is asked for anew after this time, whatever the server tells; default 1m
 }
 
 // Mode is the kind of deployment the addresses lead to.

@@ -64,6 +64,11 @@ func (c Config) withDefaults() Config {
 	r.MaxBackoff = cmp.Or(r.MaxBackoff, 500*time.Millisecond)
 	r.Budget = cmp.Or(r.Budget, 20)
 
+	if c.Cache.Enabled { // without a cache its settings are an error, so what is resolved must have none
+		c.Cache.MaxEntries = cmp.Or(c.Cache.MaxEntries, 10000)
+		c.Cache.MaxStaleness = cmp.Or(c.Cache.MaxStaleness, time.Minute)
+	}
+
 	h := &c.Health
 	h.Interval = cmp.Or(h.Interval, time.Second)
 	h.Timeout = cmp.Or(h.Timeout, 500*time.Millisecond)

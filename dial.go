@@ -24,13 +24,14 @@ type dialer struct {
 	links   links           // that are open
 	silence time.Duration   // after which the kernel is to give up a peer
 	timeout time.Duration   // for one attempt
+	watched bool            // the peer may send something at any time: there is a client-side cache
 	life    context.Context // ends with the generation, and every attempt with it
 	end     context.CancelFunc
 }
 
 // again is a dialer like d that lives within life and has no connections yet.
 func (d *dialer) again(life context.Context) *dialer {
-	next := &dialer{open: d.open, own: d.own, tls: d.tls, secret: d.secret, silence: d.silence, timeout: d.timeout}
+	next := &dialer{open: d.open, own: d.own, tls: d.tls, secret: d.secret, silence: d.silence, timeout: d.timeout, watched: d.watched}
 	next.life, next.end = context.WithCancel(life)
 	return next
 }
@@ -104,7 +105,7 @@ func stageOfDial(err error) Stage {
 // closes those in its pool, but not one that is in its handshake, and a
 // subscription that is opening one keeps everybody out meanwhile.
 func (d *dialer) link(addr string, conn, raw net.Conn) net.Conn {
-	l := &link{Conn: conn, addr: addr, secret: d.secret}
+	l := &link{Conn: conn, addr: addr, secret: d.secret, watched: d.watched}
 	untie := context.AfterFunc(d.life, func() { closeQuietly(raw) })
 	l.release = func() {
 		untie()

@@ -23,11 +23,11 @@ var leftOut = map[string]string{
 	"StreamingCredentialsProvider":           "credentials are data of the configuration",
 	"DialerRetryTimeout":                     "pauses between dials of one attempt, and there is one",
 	"DialerRetryBackoff":                     "pauses between dials of one attempt, and there is one",
-	"ReadBufferSize":                         "the driver's 32 KiB is a good default and nobody has asked",
-	"WriteBufferSize":                        "the driver's 32 KiB is a good default and nobody has asked",
+	"ReadBufferSize":                         "the driver's 32 KiB is a good default; the lane sets its own",
+	"WriteBufferSize":                        "the driver's 32 KiB is a good default; the lane sets its own",
 	"PipelineReadBufferSize":                 "pipelines share the pool",
 	"PipelineWriteBufferSize":                "pipelines share the pool",
-	"AutoPipelineOptions":                    "the lane will have a client of its own",
+	"AutoPipelineOptions":                    "the lane is our own: see lane.go",
 	"PoolFIFO":                               "last in first out lets idle connections age and close",
 	"MaxConcurrentDials":                     "follows PoolSize, which is right",
 	"MaxActiveConns":                         "fails at once where PoolSize waits; PoolSize is the cap already",
@@ -37,12 +37,12 @@ var leftOut = map[string]string{
 	"UnstableResp3":                          "does nothing any more",
 	"PushNotificationProcessor":              "the driver's own is right",
 	"FailingTimeoutSeconds":                  "is for clusters",
-	"ClientSideCacheConfig":                  "client-side caching is off",
-	"ClientSideCache":                        "client-side caching is off",
-	"ClientSideCacheStrategy":                "client-side caching is off",
-	"ClientSideCacheRefreshOnInvalidate":     "client-side caching is off",
-	"ClientSideCacheCoalesceMisses":          "client-side caching is off",
-	"ClientSideCacheInvalidationBatchWindow": "client-side caching is off",
+	"ClientSideCacheConfig":                  "the cache counts what it does, so it is of our own: see ClientSideCache",
+	"ClientSideCache":                        "generation.go gives one to the client of the direct route, where it is enabled",
+	"ClientSideCacheStrategy":                "the driver has one",
+	"ClientSideCacheRefreshOnInvalidate":     "asks for what nobody may want",
+	"ClientSideCacheCoalesceMisses":          "the lane does what it is for",
+	"ClientSideCacheInvalidationBatchWindow": "would keep what has changed for longer",
 }
 
 // everyOption is a configuration that gives each driver option it reaches a value that is not zero.
@@ -124,6 +124,9 @@ var ours = map[string]string{
 	"Health.RecoverAfter":     "monitor.go judges by it",
 	"Reload.Interval":         "materialwatch.go looks by it",
 	"Reload.Off":              "materialwatch.go looks by it",
+	"Cache.Enabled":           "generation.go makes a cache by it",
+	"Cache.MaxEntries":        "readcache.go bounds the cache by it",
+	"Cache.MaxStaleness":      "readcache.go bounds the cache by it",
 }
 
 func TestEveryConfigFieldReachesTheDriverOrIsOurs(t *testing.T) {

@@ -269,6 +269,17 @@ var configFields = []field{
 		doc:  "time between two looks at the password's and the certificates' files"},
 	{path: "reload.off", env: "RELOAD_OFF", at: func(c *Config) any { return &c.Reload.Off },
 		doc: "do not look whether files have changed"},
+
+	{path: "cache.enabled", env: "CACHE", at: func(c *Config) any { return &c.Cache.Enabled },
+		doc: "keep in this process what was read, until Redis tells that it has changed"},
+	{path: "cache.max_entries", env: "CACHE_MAX_ENTRIES", at: func(c *Config) any { return &c.Cache.MaxEntries },
+		unset: "10000",
+		zero:  "a cache that keeps nothing is switched off by cache.enabled",
+		doc:   "most replies that are kept"},
+	{path: "cache.max_staleness", env: "CACHE_MAX_STALENESS", at: func(c *Config) any { return &c.Cache.MaxStaleness },
+		unset: "1m",
+		zero:  "a lost message must not hide a change for ever: the longest is 24h",
+		doc:   "a reply is asked for anew after this time, whatever the server tells"},
 }
 
 // envOnly are the variables that stand for no single field.

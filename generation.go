@@ -22,6 +22,7 @@ type generation struct {
 	direct   redis.UniversalClient // pooled connections
 	lane     *lane                 // shared pipelines
 	blocking *blockingRoute        // for commands that wait at the server
+	cache    *readCache            // of the direct route; nil where there is none
 	breakers dialBreakers
 }
 
@@ -29,7 +30,12 @@ type generation struct {
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, c *Client) *generation {
 	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
-	g.direct = redis.NewClient(driverOptions(t.config, t.addr, g.dialThrough(c.hooks)))
+	options := driverOptions(t.config, t.addr, g.dialThrough(c.hooks))
+	if t.config.Cache.Enabled {
+		g.cache = newReadCache(t.config.Cache, &c.cache)
+		options.ClientSideCache = g.cache
+	}
+	g.direct = redis.NewClient(options)
 	g.lane = newLane(c, g)
 	g.blocking = newBlockingRoute(g, c.hooks)
 	return g

@@ -1,6 +1,7 @@
 package redisconn_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -262,18 +263,55 @@ func TestAFlightThatIsCutTellsEachOfItsCommands(t *testing.T) {
 	}
 }
 
-// A connection that the server closed while it was idle costs nobody anything.
-func TestAFlightOfWhichNothingWasWrittenIsRepeated(t *testing.T) {
-	client, proxy, server := behindLane(t)
-	client.Ping(t.Context())
-	for range 5 {
-		proxy.CutAll()
-		if err := client.Incr(t.Context(), "n").Err(); err != nil && !redisconn.IsMaybeApplied(err) {
-			t.Errorf("got %v", err)
-		}
-	}
-	if n, _ := server.Client().Get(t.Context(), "n").Int(); n == 0 {
-		t.Error("nothing was applied")
+// A write that failed proves that the last command of a flight was not executed,
+// of the others it proves nothing, unless the kernel took none of it.
+func TestAFlightThatWasNotWrittenWholeTellsEachOfItsCommands(t *testing.T) {
+	for name, torn := range map[string]bool{"torn": true, "nothing taken": false} {
+		t.Run(name, func(t *testing.T) {
+			server := redisconntest.NewServer(t)
+			f := &faultsOfConn{torn: torn}
+			cfg := server.Config()
+			onLane(&cfg)
+			client := batchClient(t, cfg, redisconn.WithDialer(f.dial))
+			hit := make(chan struct{})
+			f.set(func(f *faultsOfConn) {
+				f.failWrite = func(p []byte) bool {
+					if bytes.Count(p, []byte("incr")) < 2 {
+						return false
+					}
+					close(hit)
+					return true
+				}
+			})
+			const callers = 30
+			var maybe atomic.Int64
+			for round := 0; ; round++ {
+				var all sync.WaitGroup
+				for caller := range callers {
+					all.Go(func() {
+						key := fmt.Sprint(round, ":", caller)
+						err := client.Incr(context.Background(), key).Err()
+						if redisconn.IsMaybeApplied(err) {
+							maybe.Add(1)
+							return
+						}
+						if n := server.Client().Get(t.Context(), key).Val(); err != nil || n != "1" {
+							t.Errorf("%s is %s, its caller was told %v", key, n, err)
+						}
+					})
+				}
+				all.Wait()
+				select {
+				case <-hit:
+				default:
+					continue
+				}
+				break
+			}
+			if got := maybe.Load(); torn != (got > 0) || got >= callers {
+				t.Errorf("%d callers were told maybe", got)
+			}
+		})
 	}
 }
 

@@ -100,11 +100,14 @@ const trustedFor = 100 * time.Microsecond
 
 // SyscallConn gives access to the socket.
 func (l plainLink) SyscallConn() (syscall.RawConn, error) {
-	if !l.watched && sinceStart()-time.Duration(l.heard.Load()) < trustedFor {
+	if !l.watched && l.isTrusted() {
 		return trustedConn{}, nil
 	}
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
+
+// isTrusted reports whether the peer has just answered.
+func (l *link) isTrusted() bool { return sinceStart()-time.Duration(l.heard.Load()) < trustedFor }
 
 // trustedConn is a socket at which there is nothing to see.
 type trustedConn struct{}
@@ -189,7 +192,7 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.handshaking.Load() && !isHandshake(p) {
 		l.handshaking.Store(false)
 	}
-	if l.hungUp != nil && !l.handshaking.Load() && l.hungUp() {
+	if l.hungUp != nil && !l.handshaking.Load() && !l.isTrusted() && l.hungUp() {
 		return 0, l.unwritten(0, io.EOF)
 	}
 	n, err := l.Conn.Write(p)

@@ -17,7 +17,7 @@ type way func(c *Client, ctx context.Context, cmd redis.Cmder) error
 func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
 	if c.config.Pipelining != PipeliningOff {
 		g := c.generation.Load()
-		if g.lane.wanted(c.gate.inside()-int64(len(g.blocking.places))) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) {
+		if g.lane.wanted(c.gate.inside()-int64(len(g.blocking.places))) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !g.cache.serves(cmd) {
 			if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
 				journeyOf(ctx).attempt(RouteLane)
 				return err

@@ -87,6 +87,7 @@ func (c *Client) Stats() Stats {
 	if g := c.generation.Load(); g != nil {
 		s.Generation = g.number
 		s.Routes = c.routeStats(g)
+		s.Cache = g.cache.stats()
 	}
 	return s
 }

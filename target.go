@@ -40,7 +40,7 @@ func (c *Client) newTarget(ctx context.Context) (*target, error) {
 		return nil, report.failed(StageConfig, err)
 	}
 	warnings = append(warnings, more...)
-	d := &dialer{tls: tls, secret: now.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence}
+	d := &dialer{tls: tls, secret: now.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence, watched: cfg.Cache.Enabled}
 	if err := c.chooseDialer(d, cfg); err != nil {
 		return nil, report.failed(StageConfig, err)
 	}

@@ -60,6 +60,9 @@ var configBounds = []bound{
 	{"health.recover_after", 1, 1000, "a recovery that nobody declares is no use to callers"},
 
 	{"reload.interval", 10 * ms, day, "below 10ms it is a load on the disk, above a day a certificate may have ended"},
+
+	{"cache.max_entries", 1, 1 << 30, "a billion replies outgrow every machine"},
+	{"cache.max_staleness", ms, day, "a lost message must not hide a change for longer than a day"},
 }
 
 const (
@@ -153,11 +156,24 @@ var configRules = slices.Concat(sentinelRules, []rule{
 	}},
 	atMost("pool.lifetime_jitter", "pool.max_lifetime"),
 	atMost("retry.min_backoff", "retry.max_backoff"),
+	{[]string{"cache.enabled", "connection.protocol", "connection.compat"}, func(raw, full *Config) (string, string) {
+		return when(raw.Cache.Enabled && full.Connection.Protocol != 3,
+			"a client-side cache needs RESP 3, in which Redis tells what has changed", "leave the protocol and compat out, or switch the cache off")
+	}},
+	{[]string{"cache.enabled", "connection.db"}, func(raw, full *Config) (string, string) {
+		return when(raw.Cache.Enabled && raw.Connection.DB != 0,
+			"Redis tells which keys have changed, but not of which database: a client-side cache needs database 0", "use database 0, or switch the cache off")
+	}},
+	{[]string{"cache.enabled", "mode"}, func(raw, full *Config) (string, string) {
+		return when(raw.Cache.Enabled && raw.Mode == ModeEmbedded,
+			"an embedded server does not tell what has changed", "switch the cache off, or use another mode")
+	}},
 },
 	rulesFor(plainPaths, "tls.ca_file", "tls.cert_file", "tls.key_file", "connection.password_file",
 		"sentinel.ca_file", "sentinel.cert_file", "sentinel.key_file", "sentinel.password_file"),
 	rulesFor(onlyWithTLS, "tls.ca_file", "tls.cert_file", "tls.key_file", "tls.ca", "tls.cert", "tls.key",
 		"tls.server_name", "tls.min_version", "tls.insecure_skip_verify", "tls.expiry_warning"),
+	rulesFor(onlyWithCache, "cache.max_entries", "cache.max_staleness"),
 	rulesFor(notEmbedded, "connection.addrs", "connection.username", "connection.password", "connection.password_file", "tls.enabled"),
 )
 
@@ -191,6 +207,13 @@ func onlyWithTLS(f field) rule {
 	return rule{[]string{f.path, "tls.enabled"}, func(raw, full *Config) (string, string) {
 		return when(f.isSet(raw) && !raw.TLS.Enabled,
 			"this is about TLS, but TLS is off", "use the scheme rediss or set tls.enabled, or leave this out")
+	}}
+}
+
+func onlyWithCache(f field) rule {
+	return rule{[]string{f.path, "cache.enabled"}, func(raw, full *Config) (string, string) {
+		return when(f.isSet(raw) && !raw.Cache.Enabled,
+			"this is about the client-side cache, but there is none", "set cache.enabled, or leave this out")
 	}}
 }
 

@@ -2,7 +2,6 @@ package statuspage
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -76,6 +75,8 @@ type plot struct {
 	Now       string // the value of this moment
 	Top       string // what the upper edge stands for
 	Ground    string // what the lower edge stands for, where it is not 0
+	Scale     scale  // the same as numbers, for the script to read values off
+	Unit      string
 	Line      string // path data
 	Area      string // path data, closed to the ground
 	Marks     []bar  // what went wrong
@@ -85,30 +86,6 @@ type plot struct {
 
 // points are what a plot shows of each sample: a value, and whether there is one.
 type points func(Sample) (value float64, known bool)
-
-// scale maps values to shares of a plot's height.
-type scale struct{ ground, top float64 }
-
-// linear is for what begins at nothing.
-func linear(most float64) scale { return scale{0, ceiling(most)} }
-
-// logarithmic is for latencies: a thousandfold is drawn three times a tenfold, so
-// that an outlier does not flatten all the rest.
-func logarithmic(least, most float64) scale {
-	if least <= 0 {
-		return scale{0.1, 10}
-	}
-	s := scale{math.Pow(10, math.Floor(math.Log10(least))), math.Pow(10, math.Ceil(math.Log10(most)))}
-	s.top = max(s.top, 10*s.ground)
-	return s
-}
-
-func (s scale) share(v float64) float64 {
-	if s.ground > 0 {
-		return min(max(math.Log(v/s.ground)/math.Log(s.top/s.ground), 0), 1)
-	}
-	return min(v/s.top, 1)
-}
 
 // curve makes the paths of a plot. Where samples are missing the line is interrupted.
 func (a axis) curve(samples []Sample, of points, scale scale, gap time.Duration) (line, area string) {
@@ -177,21 +154,6 @@ func extremes(samples []Sample, of points) (least, most float64) {
 	return least, most
 }
 
-// ceiling is the least of 1, 2 and 5 times a power of ten that is not below v, so
-// that an edge is a round number and does not tremble.
-func ceiling(v float64) float64 {
-	if v <= 0 {
-		return 1
-	}
-	power := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, step := range []float64{1, 2, 5} {
-		if v <= step*power {
-			return step * power
-		}
-	}
-	return 10 * power
-}
-
 // number writes a coordinate: a tenth of a unit is less than a pixel.
 func number(v float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
@@ -243,19 +205,21 @@ func (a axis) plots(c ClientSnapshot, interval time.Duration) []plot {
 		now = ms(c.Health.Latency.Last)
 	}
 	drawn := []plot{
-		{ID: "latency", Title: "PING latency", Now: now, Top: msOf(latencies.top), Ground: msOf(latencies.ground),
+		{ID: "latency", Title: "PING latency", Unit: " ms", Now: now, Top: msOf(latencies.Top), Ground: msOf(latencies.Ground),
 			About: fmt.Sprintf("PING latency: %s now, at most %s", now, msOf(slowest))},
-		{ID: "pace", Title: "Commands per second", Now: rate(c.Figures.Pace), Top: rate(paces.top),
+		{ID: "pace", Title: "Commands per second", Unit: " a second", Now: rate(c.Figures.Pace), Top: rate(paces.Top),
 			Marks: a.marks(samples, func(s Sample) (int64, string) { return s.Failures, count(s.Failures) + " failed" }),
 			About: fmt.Sprintf("Commands per second: %s now, at most %s", rate(c.Figures.Pace), rate(fastest))},
-		{ID: "pool", Title: "Connections in use", Now: count(int64(c.Health.Pool.InUse)), Top: rate(pool.top),
+		{ID: "pool", Title: "Connections in use", Unit: " in use", Now: count(int64(c.Health.Pool.InUse)), Top: rate(pool.Top),
 			Marks: a.marks(samples, func(s Sample) (int64, string) { return int64(s.Waiting), count(int64(s.Waiting)) + " waiting" }),
 			About: fmt.Sprintf("Connections in use: %d of %d now", c.Health.Pool.InUse, c.Health.Pool.Size)},
 	}
 	shades := a.shades(c.Timeline)
 	for i, of := range []points{latency, paceOf, inUse} {
-		drawn[i].Line, drawn[i].Area = a.curve(samples, of, []scale{latencies, paces, pool}[i], gap)
-		drawn[i].Shades = shades
+		p := &drawn[i]
+		p.Scale = []scale{latencies, paces, pool}[i]
+		p.Line, p.Area = a.curve(samples, of, p.Scale, gap)
+		p.Shades = shades
 	}
 	return drawn
 }

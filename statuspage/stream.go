@@ -75,7 +75,7 @@ func (p *Page) enter() bool {
 // send writes one event and sees that it leaves.
 func send(w http.ResponseWriter, content []byte) error {
 	var event strings.Builder
-	event.WriteString("event: update\n")
+	event.WriteString("retry: 1000\nevent: update\n")
 	for line := range bytes.Lines(content) {
 		event.WriteString("data: ")
 		event.Write(bytes.TrimRight(line, "\r\n"))

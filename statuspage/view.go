@@ -22,6 +22,8 @@ type view struct {
 	Verdict string // in a word or a few
 	Clients []clientView
 	Labels  []string // of the time axis
+	Begin   int64    // of the time axis, in milliseconds since 1970
+	End     int64
 }
 
 // clientView is a client as the templates draw it.
@@ -51,7 +53,7 @@ const eventsShown = 60
 func (p *Page) view() view {
 	s := p.Snapshot()
 	a := axis{s.from(p.options.Interval), s.Now}
-	v := view{Snapshot: s, Labels: a.labels(), Verdict: s.verdict()}
+	v := view{Snapshot: s, Labels: a.labels(), Begin: a.from.UnixMilli(), End: a.until.UnixMilli(), Verdict: s.verdict()}
 	for i, c := range s.Clients {
 		v.Clients = append(v.Clients, a.draw("client-"+strconv.Itoa(i+1), c, p.options.Interval))
 	}

@@ -6,8 +6,10 @@
   const link = document.getElementById("link");
   const icon = document.getElementById("icon");
   const pollEvery = 5000;
+  const alarmAfter = 3000; // a stream that is only renewed is back by then
   let source = null;
   let polling = 0;
+  let alarm = 0;
 
   // tell says how fresh the page is, where that changes.
   function tell(text, kind) {
@@ -86,18 +88,22 @@
     if (source) source.close();
     source = null;
     clearInterval(polling);
+    clearTimeout(alarm);
+    alarm = 0;
   }
 
   function start() {
     stop();
     source = new EventSource("events");
     source.addEventListener("update", (event) => {
+      clearTimeout(alarm);
+      alarm = 0;
       update(event.data);
       tell("live", "live");
     });
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED) {
-        lost(); // the browser tries again by itself
+        alarm ||= setTimeout(lost, alarmAfter); // the browser tries again by itself
         return;
       }
       stop();
@@ -105,6 +111,36 @@
       polling = setInterval(poll, pollEvery);
     });
   }
+
+  // read returns what the curve of a plot says at a share of its width.
+  function read(svg, share) {
+    const { ground, top, unit } = svg.dataset;
+    const points = svg.querySelector(".line").getAttribute("d").matchAll(/L([\d.]+) ([\d.]+)/g);
+    let best = null;
+    for (const [, x, y] of points) {
+      const away = Math.abs(x / 1000 - share);
+      if (away < 0.02 && (!best || away < best.away)) best = { away, height: 1 - y / 100 };
+    }
+    if (!best) return "";
+    const [low, high] = [Number(ground), Number(top)];
+    const value = low > 0 ? low * (high / low) ** best.height : high * best.height;
+    return Number(value.toPrecision(3)) + unit;
+  }
+
+  // Under the pointer a plot tells the time, and its value then.
+  document.addEventListener("pointermove", (event) => {
+    const readout = document.getElementById("readout");
+    const svg = event.target instanceof Element && event.target.closest(".plot svg");
+    readout.hidden = !svg;
+    if (!svg) return;
+    const box = svg.getBoundingClientRect();
+    const share = (event.clientX - box.left) / box.width;
+    const [begin, end] = [Number(content.dataset.begin), Number(content.dataset.end)];
+    const time = new Date(begin + share * (end - begin)).toISOString().slice(11, 19);
+    readout.textContent = [time, read(svg, share)].filter(Boolean).join("  ");
+    readout.style.left = event.clientX + "px";
+    readout.style.top = event.clientY + "px";
+  });
 
   // A page that nobody sees leaves its stream to others.
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));

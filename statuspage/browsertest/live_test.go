@@ -2,10 +2,13 @@ package browsertest
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
 
 	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/redisconntest"
@@ -144,6 +147,25 @@ func TestEveryClientHasItsPlaceOnThePage(t *testing.T) {
 	}
 	value[bool](b, `document.querySelectorAll("nav a")[1].click(), true`)
 	b.await("the way to the second client", `location.hash === "#" + document.querySelectorAll(".client")[1].id`)
+}
+
+func TestAPlotTellsTimeAndValueUnderThePointer(t *testing.T) {
+	s := newScene(t, statuspage.Options{})
+	b := newBrowser(t, 1200, 900)
+	b.open(s.url)
+	b.await("a point of the latency", linkText+` === "live" && document.querySelector(".plot.latency .line").getAttribute("d") !== ""`)
+	type place struct{ X, Y float64 }
+	point := `((share) => { const r = document.querySelector(".plot.latency svg").getBoundingClientRect(); return {X: r.left + share * r.width, Y: r.top + r.height / 2}; })`
+	for share, want := range map[string]string{"0.1": `^\d\d:\d\d:\d\d$`, "0.998": `^\d\d:\d\d:\d\d  [\d.]+ ms$`} {
+		p := value[place](b, point+"("+share+")")
+		redisconntest.Eventually(t, patience, "the readout at "+share, func() bool {
+			do(b, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, p.X, p.Y))
+			text := value[string](b, `document.getElementById("readout").hidden ? "" : document.getElementById("readout").textContent`)
+			return regexp.MustCompile(want).MatchString(text)
+		})
+	}
+	do(b, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 2, 2))
+	b.await("the end of the readout", `document.getElementById("readout").hidden`)
 }
 
 func TestNothingComesFromElsewhere(t *testing.T) {
