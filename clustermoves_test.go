@@ -1,8 +1,11 @@
 package redisconn_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -63,6 +66,19 @@ func TestCommandsMeetASlotAtEachStepOfItsWay(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s, of keys that are at either end: %v", kind, err)
 		}
+	}
+	// A command that is sent on goes without those behind it: none of these was
+	// executed, and the first would come after it.
+	if err := client.Set(t.Context(), tag+"old2", 1, 0).Err(); err != nil {
+		t.Error(err)
+	}
+	result, _ := client.RunPipeline(t.Context(), func(p redis.Pipeliner) error {
+		p.SetNX(t.Context(), tag+"never", 1, 0)
+		p.Exists(t.Context(), tag+"old", tag+"old")
+		return nil
+	})
+	if result.Succeeded != 1 || result.Failed != 1 || redisconn.ClassOf(result.Failures()[0].Err) != redisconn.ClassTryAgain || result.MaybeApplied != 0 {
+		t.Errorf("%+v: %v", result, result.Err())
 	}
 	// Of these keys one is here and one there, which lasts until the move is over.
 	if err := client.SInter(t.Context(), tag+"old", tag+"p").Err(); redisconn.ClassOf(err) != redisconn.ClassTryAgain {
@@ -255,6 +271,213 @@ func TestAClusterThatMovedIsFoundByItsSeeds(t *testing.T) {
 	})
 	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAClusterThatIsGoneIsDownUntilItIsBack(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 1, 0)
+	client := openClient(t, configFor(cluster.Addrs()[0]))
+	node := cluster.KillMaster(0)
+	// Before anybody knows: the node refuses, and its name is in the error.
+	_, transacted := client.TxPipelined(t.Context(), func(p redis.Pipeliner) error {
+		p.Set(t.Context(), "k", 1, 0)
+		return nil
+	})
+	watched := client.Watch(t.Context(), func(*redis.Tx) error { return nil }, "k")
+	for kind, err := range map[string]error{"transaction": transacted, "watch": watched} {
+		if class := redisconn.ClassOf(err); !slices.Contains([]redisconn.Class{redisconn.ClassRefused, redisconn.ClassLost, redisconn.ClassDown}, class) || !redisconn.SafeToRetry(err) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	eventually(t, "the client is down", func() bool { return client.State() == redisconn.StateDown })
+	if h := client.LastHealth(); h.Status != redisconn.StatusFail || h.Nodes[0].Status != redisconn.StatusFail || h.Slots.Covered != 0 {
+		t.Errorf("%+v", h)
+	}
+	text, err := json.Marshal(client.LastHealth().Nodes[0])
+	if err != nil || !strings.Contains(string(text), `"latency_ms":`) || !strings.Contains(string(text), `"slots":"0-16383"`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	node.Restart()
+	redisconntest.Eventually(t, 15*time.Second, "the client is ready", func() bool { return client.Set(t.Context(), "k", 1, 0).Err() == nil })
+}
+
+func TestAPipelineCutOffAHangingNodeMayHaveBeenApplied(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 2, 0, redisconntest.WithDirective("cluster-require-full-coverage", "no"))
+	cfg := clusterConfig(cluster)
+	cfg.Timeouts.Operation = 3 * time.Second
+	client := openClient(t, cfg)
+	key := keyIn(cluster, 0, 2, "k")
+	if err := client.Set(t.Context(), key, 0, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	paused := cluster.PauseMaster(0)
+	defer paused.Resume()
+	result, err := client.RunPipeline(t.Context(), func(p redis.Pipeliner) error {
+		p.Set(t.Context(), key, 1, 0)
+		p.Set(t.Context(), keyIn(cluster, 1, 2, "k"), 1, 0)
+		return nil
+	})
+	if result.Succeeded != 1 || result.MaybeApplied != 1 || result.Failures()[0].Index != 0 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	// A call that waits for the node ends with the client.
+	waiting := make(chan error, 1)
+	patient, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	go func() { waiting <- client.Get(patient, key).Err() }()
+	eventually(t, "the call waits", func() bool { return client.Stats().InFlight == 1 })
+	hurried, hurry := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer hurry()
+	if receipt, err := client.Drain(hurried); !errors.Is(err, redisconn.ErrDrainIncomplete) || receipt.Abandoned != 1 {
+		t.Errorf("%v, %v", receipt, err)
+	}
+	if err := <-waiting; !errors.Is(err, redisconn.ErrClosed) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTransactionsOfAClusterFailAsThoseOfAServer(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 1, 0)
+	client := openClient(t, configFor(cluster.Addrs()[0]))
+	ctx := t.Context()
+	for name, c := range map[string]struct {
+		queue   func(p redis.Pipeliner)
+		applied redisconn.Applied
+		class   redisconn.Class
+	}{
+		"a wrong type":  {func(p redis.Pipeliner) { p.Set(ctx, "s", 1, 0); p.LPush(ctx, "s", 1) }, redisconn.AppliedYes, redisconn.ClassReply},
+		"a wrong shape": {func(p redis.Pipeliner) { p.Set(ctx, "s", 1, 0); p.Do(ctx, "SET", "s") }, redisconn.AppliedNo, redisconn.ClassReply},
+		"no key at all": {func(p redis.Pipeliner) { p.Do(ctx, "PING", 1, 2, 3); p.Do(ctx, "PING") }, redisconn.AppliedYes, redisconn.ClassReply},
+		"crossed keys":  {func(p redis.Pipeliner) { p.MGet(ctx, "a", "b") }, redisconn.AppliedNo, redisconn.ClassCrossSlot},
+		"a script's own redirection": {func(p redis.Pipeliner) {
+			p.Eval(ctx, fmt.Sprintf("redis.call('INCR', KEYS[1]); return redis.error_reply('MOVED %d 127.0.0.1:1')", redisconntest.SlotOf("n")), []string{"n"})
+		}, redisconn.AppliedYes, redisconn.ClassMoved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			result, err := client.RunTransaction(ctx, func(p redis.Pipeliner) error {
+				c.queue(p)
+				return nil
+			})
+			failed := result.Failed()
+			if result.Applied != c.applied || len(failed) == 0 || redisconn.ClassOf(failed[len(failed)-1].Err) != c.class {
+				t.Errorf("%+v, %v", result, err)
+			}
+		})
+	}
+	if n, err := client.Get(ctx, "n").Int(); n != 1 {
+		t.Errorf("the script ran %d times, %v", n, err)
+	}
+}
+
+// transactor is a cluster's only node, with answers of its own to transactions.
+func transactor(t *testing.T, queued, exec func(own string) string) *redisconntest.Scripted {
+	t.Helper()
+	return redisconntest.NewScripted(t, func(conn net.Conn) {
+		own := conn.LocalAddr().String()
+		redisconntest.Replies(func(args []string) string {
+			switch strings.ToLower(args[0]) {
+			case "hello":
+				return "%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nmode\r\n$7\r\ncluster\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+			case "info":
+				return "$0\r\n\r\n"
+			case "ping":
+				return "+PONG\r\n"
+			case "cluster":
+				if strings.EqualFold(args[1], "slots") {
+					return slotsReply(own)
+				}
+				return "$16\r\ncluster_state:ok\r\n"
+			case "set":
+				return queued(own)
+			case "exec":
+				return exec(own)
+			}
+			return "+OK\r\n"
+		})(conn)
+	})
+}
+
+func TestTransactionsFollowWhatExecAnswers(t *testing.T) {
+	slot := redisconntest.SlotOf("k")
+	const fine, aborted = "+QUEUED\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n"
+	as := func(reply string) func(string) string { return func(string) string { return reply } }
+	for name, c := range map[string]struct {
+		queued, exec func(string) string
+		class        redisconn.Class
+	}{
+		"EXEC itself is sent on to nobody":     {as(fine), as(fmt.Sprintf("-MOVED %d 127.0.0.1:1\r\n", slot)), redisconn.ClassRefused},
+		"ASK to nobody":                        {as(fmt.Sprintf("-ASK %d 127.0.0.1:1\r\n", slot)), as(aborted), redisconn.ClassRefused},
+		"aborted without a word of the reason": {as(fine), as(aborted), redisconn.ClassReply},
+		"the cluster is down":                  {as(fine), as("-CLUSTERDOWN The cluster is down\r\n"), redisconn.ClassClusterDown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := transactor(t, c.queued, c.exec)
+			cfg := configFor(server.Addr())
+			cfg.Timeouts.Operation = 200 * time.Millisecond
+			client := openClient(t, cfg)
+			result, err := client.RunTransaction(t.Context(), func(p redis.Pipeliner) error {
+				p.Set(t.Context(), "k", 1, 0)
+				return nil
+			})
+			if redisconn.ClassOf(result.Outcomes[0].Err) != c.class || result.Applied != redisconn.AppliedNo {
+				t.Errorf("%+v, %v", result, err)
+			}
+		})
+	}
+}
+
+func TestAServerThatHidesWhatItIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		slots string
+		class redisconn.Class
+		says  string
+	}{
+		"no cluster":       {"-ERR This instance has cluster support disabled\r\n", redisconn.ClassMode, "this is no cluster: set mode to standalone"},
+		"an empty one":     {"*0\r\n", redisconn.ClassClusterDown, "no master that serves slots"},
+		"a meaningless":    {"*1\r\n:1\r\n", redisconn.ClassUnknown, "CLUSTER SLOTS"},
+		"one that may not": {"-NOPERM this user has no permissions to run the 'cluster|slots' command\r\n", redisconn.ClassACL, "NOPERM"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := redisconntest.NewScripted(t, redisconntest.Replies(func(args []string) string {
+				switch strings.ToLower(args[0]) {
+				case "hello", "info":
+					return "-ERR unknown command\r\n"
+				case "ping":
+					return "+PONG\r\n"
+				case "cluster":
+					return c.slots
+				}
+				return "+OK\r\n"
+			}))
+			cfg := configFor(server.Addr())
+			cfg.Mode = redisconn.ModeCluster
+			cfg.Timeouts.Connect = 200 * time.Millisecond
+			err := newClient(t, cfg).Connect(t.Context())
+			if redisconn.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	t.Run("it does not matter to a client of one server", func(t *testing.T) {
+		server := redisconntest.NewServer(t)
+		cfg := configFor(server.Addr())
+		cfg.Mode = redisconn.ModeStandalone
+		client := openClient(t, cfg)
+		if client.Health(t.Context()).Nodes != nil {
+			t.Error("a single server has nodes")
+		}
+	})
+}
+
+func TestANodeThatIsClosedSaysThatNothingWasSent(t *testing.T) {
+	cluster := redisconn.NewTestCluster(redisconn.DefaultConfig(), []any{slots(0, 16383, node("10.0.0.1", 1, "a"))})
+	if err := cluster.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cluster.At("10.0.0.2:1") // it is closed as well
+	err := cluster.Process(t.Context(), redis.NewStringCmd(t.Context(), "get", "k"))
+	if redisconn.ClassOf(err) != redisconn.ClassLost || redisconn.AppliedOf(err) != redisconn.AppliedNo {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -142,3 +142,8 @@ func (c TestCluster) Route(slot int, args ...any) (string, error) {
 	}
 	return node.addr, nil
 }
+
+// Process makes one attempt at a command.
+func (c TestCluster) Process(ctx context.Context, cmd redis.Cmder) error {
+	return c.cluster.process(ctx, cmd)
+}

@@ -229,9 +229,7 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	if m.probe != nil {
 		latency, err := m.probe.ping(ctx)
 		if err == nil {
-			if time.Since(m.factsAt) > factsEvery {
-				m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
-			}
+			m.probe.renew(ctx, &m.facts, &m.factsAt)
 			return latency, nil
 		}
 		m.probe.close()
