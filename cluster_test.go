@@ -122,10 +122,21 @@ func TestOneAddressOfAClusterIsEnough(t *testing.T) {
 			p.Set(t.Context(), "k50", 50, 0)
 			p.DBSize(t.Context())
 			p.MGet(t.Context(), "k1", "k2", "k50")
+			p.Get(t.Context(), "k50")
 			return nil
 		})
-		if err != nil || result.Succeeded != 3 {
+		if err != nil || result.Succeeded != 4 {
 			t.Error(err)
+		}
+		odd := redis.NewStringSliceCmd(t.Context(), "mget", "k1", "k2")
+		if err := client.Process(t.Context(), odd); redisconn.ClassOf(err) != redisconn.ClassCrossSlot {
+			t.Errorf("MGET into another type: %v", err)
+		}
+		if err := client.Process(t.Context(), redis.NewBoolCmd(t.Context(), "dbsize")); err == nil || !strings.Contains(err.Error(), "cannot be put together in a *redis.BoolCmd") {
+			t.Errorf("DBSIZE into another type: %v", err)
+		}
+		if got, err := client.Do(t.Context(), "GET", []byte("k1")).Text(); got != "1" {
+			t.Errorf("a key of bytes: %q, %v", got, err)
 		}
 	})
 
@@ -383,7 +394,7 @@ func TestADeadShardDisturbsNoOther(t *testing.T) {
 		t.Errorf("the client is %s", state)
 	}
 	dead.Restart()
-	eventually(t, "health passes again", func() bool { return client.Health(t.Context()).Status == redisconn.StatusPass })
+	redisconntest.Eventually(t, 15*time.Second, "health passes again", func() bool { return client.Health(t.Context()).Status == redisconn.StatusPass })
 	if err := client.Incr(t.Context(), keyIn(cluster, 1, 3, "k")).Err(); err != nil {
 		t.Error(err)
 	}

@@ -238,9 +238,10 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 		latency, err := m.probe.ping(ctx)
 		if err == nil {
 			suited := m.target.suits(m.target.addr, m.facts) == nil
-			if m.denied.Swap(false) || !suited || time.Since(m.factsAt) > factsEvery {
-				m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
+			if m.denied.Swap(false) || !suited {
+				m.factsAt = time.Time{}
 			}
+			m.probe.renew(ctx, &m.facts, &m.factsAt)
 			return latency, m.target.suits(m.target.addr, m.facts)
 		}
 		m.probe.close()

@@ -16,6 +16,9 @@ func TestSlotsAreThoseOfTheServer(t *testing.T) {
 			t.Errorf("%q is in slot %d, want %d", key, got, want)
 		}
 	}
+	if got := redisconn.CrossSlot("a", "b", "c", "d", "e", "f", "g").Error(); !strings.HasPrefix(got, "7 keys in 7 slots (") || !strings.HasSuffix(got, " …)") {
+		t.Error(got)
+	}
 	if got := fmt.Sprint(redisconn.SlotRanges([]int{0, 1, 2, 5, 7, 8})); got != "[0-2 5 7-8]" {
 		t.Error(got)
 	}
