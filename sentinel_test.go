@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -345,5 +346,37 @@ func TestThePasswordOfSentinelsIsToldNowhere(t *testing.T) {
 	client := openClient(t, cfg, log.option())
 	if shown := fmt.Sprintf("%+v %v %v", client.Health(t.Context()), client.History(), log.all()); strings.Contains(shown, canary) {
 		t.Error("told:", shown)
+	}
+}
+
+// sentinelUser finds the user's rules in the page on topologies, so that what the
+// page recommends is what is tested.
+var sentinelUser = regexp.MustCompile(`ACL SETUSER watcher on >PASSWORD (.+)`)
+
+func TestTheUserOfTheTopologiesPageIsEnough(t *testing.T) {
+	t.Parallel()
+	page := sentinelUser.FindStringSubmatch(readFile(t, "docs/topologies.md"))
+	if page == nil {
+		t.Fatal("docs/topologies.md does not name a user")
+	}
+	for name, c := range map[string]struct {
+		rules []string
+		nodes int
+	}{
+		"as on the page":       {strings.Fields(page[1]), 3}, // the master, its replica and the sentinel
+		"with the first alone": {[]string{"-@all", "+sentinel|get-master-addr-by-name"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := redisconntest.NewSentinel(t, redisconntest.WithSentinels(1, redisconntest.WithUser("watcher", "secret", c.rules...)))
+			cfg := sentinelConfigFor(s)
+			cfg.Sentinel.Username, cfg.Sentinel.Password = "watcher", "secret"
+			client := openClient(t, cfg)
+			eventually(t, "the deployment is known", func() bool { return len(client.Health(t.Context()).Nodes) == c.nodes })
+			if h := client.LastHealth(); h.Status != redisconn.StatusPass {
+				t.Errorf("health is %s: %s", h.Status, h.Reason)
+			}
+			master := s.Failover()
+			moved(t, client, master)
+		})
 	}
 }
