@@ -235,7 +235,7 @@ func TestConnectSaysWhatEachSentinelSaid(t *testing.T) {
 	silent := redisconntest.NewScripted(t, redisconntest.Silence)
 	odd := newFakeSentinel(t, "no host:0", 0)
 	short := redisconntest.NewScripted(t, redisconntest.Replies(func(args []string) string {
-		if !strings.EqualFold(args[0], "sentinel") {
+		if args[len(args)-1] != "mymaster" || args[1] != "get-master-addr-by-name" {
 			return "-ERR unknown command\r\n"
 		}
 		return "*1\r\n$1\r\nx\r\n"

@@ -314,6 +314,9 @@ func TestAMasterThatCannotBeReachedIsNotMovedTo(t *testing.T) {
 	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil || client.Stats().Failovers != 0 {
 		t.Errorf("%v, %d failovers", err, client.Stats().Failovers)
 	}
+	if told := eventsOf(client, redisconn.EventReloadFailed); len(told) != 1 || told[0].Class != redisconn.ClassRefused || told[0].Stage != redisconn.StageDial || told[0].Node == "" {
+		t.Errorf("told %+v, want the reason once", told)
+	}
 	cfg.Timeouts.Connect = 300 * time.Millisecond
 	var failed *redisconn.ConnectError
 	if err := newClient(t, cfg).Connect(t.Context()); !errors.As(err, &failed) || failed.Class != redisconn.ClassRefused || failed.Stage != redisconn.StageDial {
