@@ -28,8 +28,6 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	}
 	defer c.gate.leave()
 	c.counts.commands.Add(int64(len(body)))
-	c.holders.batches.Add(1)
-	defer c.holders.batches.Add(-1)
 
 	batch := &call{name: name, cmds: body, began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
@@ -43,6 +41,9 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	if err != nil {
 		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
+	}
+	if binding := bindingIn(cmds); binding != nil {
+		return failAll(body, c.refuseBinding(name, binding))
 	}
 	return send(ctx, batch, body)
 }
@@ -88,6 +89,11 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			return firstError(cmds)
 		}
 		c.noticed(failures[0])
+		if c.remedied(ctx, failures[0], batch.lastTried()) {
+			for i := range failures {
+				failures[i].mended = true
+			}
+		}
 		first = len(open)
 		if !isOver(ctx) && !c.gate.gaveUp() {
 			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
@@ -106,6 +112,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			c.failEach(ctx, batch, open, failures)
 			return firstError(cmds)
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -166,7 +173,7 @@ func diagnoseEach(cmds []redis.Cmder) []failure {
 		}
 		failures[i] = diagnose(cmd.Err())
 		var link *linkError
-		if errors.As(cmd.Err(), &link) && link.phase == phaseWrite && i < len(cmds)-1 {
+		if errors.As(cmd.Err(), &link) && link.phase == phaseWrite && !link.none && i < len(cmds)-1 {
 			failures[i].applied = AppliedMaybe
 		}
 	}
@@ -212,6 +219,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, batch.lastTried())
 		f = batch.telling(ctx, f)
 		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || isOver(ctx) || c.gate.gaveUp() {
 			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
@@ -219,6 +227,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		if stop := c.pause(ctx, batch, f); stop != nil {
 			return failAll(cmds, c.stopped(ctx, batch, f, stop))
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -298,12 +307,38 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 	return nil
 }
 
-// exec runs cmds through a pipeline of the driver, of the kind that pipeline
-// makes. Its error is nil when no command has one; read is what assignReplies found.
-func (c *Client) exec(ctx context.Context, pipeline func(redis.UniversalClient) redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+// pipelineKind makes a driver's pipeline: a plain one, or a transaction.
+type pipelineKind func(redis.UniversalClient) redis.Pipeliner
+
+// exec runs cmds through a pipeline of the driver, on the pool's connections or,
+// when one of them may wait at the server, on one of its own. Its error is nil
+// when no command has one; read is what assignReplies found.
+func (c *Client) exec(ctx context.Context, pipeline pipelineKind, cmds []redis.Cmder) (read bool, err error) {
 	g := c.current()
 	defer g.users.leave()
-	pipe := pipeline(g.direct)
+	if !slices.ContainsFunc(cmds, waitsAtServer) {
+		c.holders.batches.Add(1)
+		defer c.holders.batches.Add(-1)
+		journeyOf(ctx).attempt(RouteDirect)
+		return exchange(ctx, pipeline(g.direct), cmds)
+	}
+	c.routes.blocking.Add(int64(len(cmds)))
+	journeyOf(ctx).attempt(RouteBlocking)
+	began := false
+	err = g.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
+		began = true
+		read, err = exchange(ctx, pipeline(driver), cmds)
+		return err
+	})
+	if !began {
+		_ = failAll(cmds, err)
+	}
+	return read, err
+}
+
+// exchange sends cmds through a pipeline of the driver and sorts out which of
+// them were answered.
+func exchange(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
 	expectReplies(cmds)
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)

@@ -28,6 +28,7 @@ const (
 	ClassTLS         Class = "tls"
 	ClassTLSMismatch Class = "tls-mismatch"
 	ClassAuth        Class = "auth"
+	ClassCredentials Class = "credentials"
 	ClassACL         Class = "acl"
 	ClassDatabase    Class = "database"
 	ClassProtocol    Class = "protocol"
@@ -50,6 +51,7 @@ const (
 	ClassDraining    Class = "draining"
 	ClassClosed      Class = "closed"
 	ClassConflict    Class = "conflict"
+	ClassBinding     Class = "binding"
 	ClassReply       Class = "reply"
 	ClassUnknown     Class = "unknown"
 )
@@ -86,6 +88,7 @@ var classes = []ClassInfo{
 	{Class: ClassTLS, Meaning: "the TLS handshake was refused by one side", Causes: "a wrong CA file, an expired certificate, a name that is not in it, a missing client certificate", Next: "check tls.ca_file, tls.server_name and the certificate's dates and names", Fatal: true},
 	{Class: ClassTLSMismatch, Meaning: "one side speaks TLS and the other does not", Causes: "rediss:// to a plaintext port, or redis:// to a TLS port", Next: "switch TLS on or off, or use the port that speaks it", Fatal: true},
 	{Class: ClassAuth, Meaning: "the user or the password is not accepted", Causes: "a wrong or rotated password, a user that does not exist or is off, no password where one is needed", Next: "check the username and password; ACL LIST on the server shows its users", Fatal: true},
+	{Class: ClassCredentials, Meaning: "the program's provider of credentials failed", Causes: "an identity service that is down or refuses this workload, a token that could not be had", Next: "read the provider's error; the connections there are stay in use", Retried: true},
 	{Class: ClassACL, Meaning: "the user may not do this", Causes: "an ACL rule without this command, key pattern or channel", Next: "allow it for this user: ACL SETUSER, then ACL DRYRUN to check", Fatal: true},
 	{Class: ClassDatabase, Meaning: "there is no such database", Causes: "a number at or above the server's setting databases (16 by default), or a cluster, which has only 0", Next: "use a smaller connection.db", Fatal: true},
 	{Class: ClassProtocol, Meaning: "the peer does not speak the Redis protocol, or speaks it beyond sane bounds", Causes: "an HTTP server or a proxy at this address, a corrupted stream", Next: "check what listens at the address and port", Fatal: true},
@@ -102,12 +105,13 @@ var classes = []ClassInfo{
 	{Class: ClassMoved, Meaning: "the key lives on another node of a cluster", Causes: "a standalone client that talks to a cluster", Next: "connect as a cluster client"},
 	{Class: ClassTimeout, Meaning: "no answer came in time", Causes: "a slow command, an overloaded or stopped server, a link that went silent", Next: "SLOWLOG and LATENCY DOCTOR on the server; compare the deadline with health's p99"},
 	{Class: ClassLost, Meaning: "the connection broke", Causes: "a restart, a failover, CLIENT KILL, an idle timeout of the server or of something between", Next: "look at the server's log; with idle links, set pool.idle_timeout below the server's timeout"},
-	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size or give blocking commands a client of their own"},
+	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size, or pool.blocking where commands such as BLPOP hold those"},
 	{Class: ClassCanceled, Meaning: "the caller's context was cancelled", Causes: "the caller gave up: a client that disconnected, a sibling that failed", Next: "nothing, unless it happens often"},
 	{Class: ClassDown, Meaning: "there is no connection to Redis", Causes: "an outage that outlasted the caller, or a client that was never connected", Next: "call Connect first; in an outage follow the class of the failure behind it"},
 	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Drain", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
 	{Class: ClassClosed, Meaning: "the client is closed", Causes: "use after Drain or Close", Next: "make a new client: a closed one does not open again"},
 	{Class: ClassConflict, Meaning: "a watched key changed and the transaction did nothing", Causes: "two writers at one key", Next: "read and try again, as RunOptimistic does; where many write to one key, one command or a script needs no watching"},
+	{Class: ClassBinding, Meaning: "the command was not sent, because connections are shared", Causes: "SELECT, MULTI, SUBSCRIBE, CLIENT REPLY and others made by hand", Next: "use what the error names instead"},
 	{Class: ClassReply, Meaning: "the server answered the command with an error", Causes: "the command does not fit the key's type or its own syntax", Next: "read the server's text; it is unchanged"},
 	{Class: ClassUnknown, Meaning: "a failure that fits no other class", Causes: "an error of the program's own hook or dialer", Next: "read the wrapped error"},
 }
@@ -152,6 +156,7 @@ type failure struct {
 	class   Class
 	applied Applied
 	err     error
+	mended  bool // what it was refused for has been put right since
 }
 
 // beforeAnyConnection reports whether time was up while the command waited for a
@@ -225,7 +230,10 @@ func diagnose(err error) failure {
 	if errors.As(err, &reply) {
 		return failure{class: replyClass(reply.Error()), applied: AppliedNo, err: err}
 	}
+	var provider *providerError
 	switch {
+	case errors.As(err, &provider):
+		return failure{class: ClassCredentials, applied: AppliedNo, err: err}
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
 		return failure{class: ClassPool, applied: AppliedNo, err: err}
 	case errors.Is(err, redis.ErrClosed):

@@ -29,7 +29,7 @@ func LoadTLS(c TLSConfig, host string) (*tls.Config, []Warning, error) {
 
 // JudgeValidity judges a certificate's dates at a time.
 func JudgeValidity(cert *x509.Certificate, now time.Time) ([]Warning, error) {
-	return judgeValidity("client.pem", cert, now)
+	return judgeValidity(pemSource{fileField: "tls.cert_file", path: "client.pem"}, cert, now, 14*24*time.Hour)
 }
 
 // Exposure judges a file's mode.

@@ -89,7 +89,10 @@ func AppliedOf(err error) Applied { return diagnose(err).applied }
 func IsHandshake(p []byte) bool { return isHandshake(p) }
 
 // NewLink wraps a connection.
-func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() bool { return true }) }
+func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() {}) }
+
+// ProviderError is a provider of credentials that failed.
+func ProviderError(err error) error { return &providerError{err} }
 
 // BrokenLink is a dial that failed.
 func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }

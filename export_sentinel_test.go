@@ -1,7 +1,6 @@
 package redisconn
 
 import (
-	"context"
 	"maps"
 	"net"
 	"slices"
@@ -118,18 +117,3 @@ func Chosen(c *Client) string {
 
 // WritesHeld reports whether a client holds writes.
 func WritesHeld(c *Client) bool { return c.writes.held.Load() != nil }
-
-// Renew replaces a client's generation by one that reads the configuration anew.
-func Renew(ctx context.Context, c *Client) error {
-	t, err := c.newTarget()
-	if err != nil {
-		return err
-	}
-	p, facts, err := t.verify(ctx, nil)
-	if err != nil {
-		t.end()
-		return err
-	}
-	c.succeed(successor{target: t, probe: p, facts: facts, reason: "a test", began: time.Now(), grace: time.Second})
-	return nil
-}

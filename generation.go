@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -12,21 +13,31 @@ import (
 // use whichever generation is current; see succession.go for how another one
 // takes its place.
 //
-// It holds a client per route. The routes that have no client yet (the lane,
-// blocking commands) get theirs beside direct.
+// It holds the driver clients of each route, see route.go.
 type generation struct {
 	*target
 	number   int
+	since    time.Time
 	users    tally                 // who uses it now; one that was replaced ends when they have left
 	direct   redis.UniversalClient // pooled connections
+	lane     *lane                 // shared pipelines
+	blocking *blockingRoute        // for commands that wait at the server
+	cache    *readCache            // of the direct route; nil where there is none
 	breakers dialBreakers
 }
 
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
-func newGeneration(number int, t *target, hooks *hookChain) *generation {
-	g := &generation{target: t, number: number, users: newTally()}
-	g.direct = redis.NewClient(driverOptions(t.config, t.addr, g.dialThrough(hooks)))
+func newGeneration(number int, t *target, c *Client) *generation {
+	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
+	options := driverOptions(t.config, t.addr, g.dialThrough(c.hooks))
+	if t.config.Cache.Enabled {
+		g.cache = newReadCache(t.config.Cache, &c.cache)
+		options.ClientSideCache = g.cache
+	}
+	g.direct = redis.NewClient(options)
+	g.lane = newLane(c, g)
+	g.blocking = newBlockingRoute(g, c.hooks)
 	return g
 }
 
@@ -60,10 +71,14 @@ func (t *target) open(ctx context.Context, addr string, hooks *hookChain) (net.C
 // use: their commands return at once.
 func (g *generation) close() error {
 	g.dialer.end()
-	if err := g.direct.Close(); err != nil && !errors.Is(err, redis.ErrClosed) && !errors.Is(err, net.ErrClosed) {
-		return err
+	g.blocking.end()
+	var all error
+	for _, err := range []error{g.lane.end(), g.direct.Close()} {
+		if !errors.Is(err, redis.ErrClosed) && !errors.Is(err, net.ErrClosed) {
+			all = errors.Join(all, err)
+		}
 	}
-	return nil
+	return all
 }
 
 // use is who holds the connections now.

@@ -45,11 +45,12 @@ type monitor struct {
 	factsAt  time.Time
 	ring     []time.Duration
 	health   Health
-	down     bool // probes have decided that there is an outage
-	fatal    bool // the last failure needs an intervention
-	hits     int  // successes in a row
-	worries  int  // of these, the last so many with something to worry about
-	calm     int  // of these, the last so many with nothing
+	missed   time.Time // when the first of the misses in a row was
+	down     bool      // probes have decided that there is an outage
+	fatal    bool      // the last failure needs an intervention
+	hits     int       // successes in a row
+	worries  int       // of these, the last so many with something to worry about
+	calm     int       // of these, the last so many with nothing
 	sampled  time.Time
 	lastPool PoolUse
 }
@@ -61,7 +62,7 @@ func newMonitor(c *Client, t *target, p *probe, facts serverFacts) *monitor {
 		health: Health{Target: c.addr, Generation: 1},
 	}
 	m.note(p.verified)
-	m.publish(m.worry())
+	m.publish(m.verdict())
 	return m
 }
 
@@ -128,7 +129,7 @@ func (m *monitor) takeOver() bool {
 		m.down = false
 		m.client.cameBack()
 	}
-	m.publish(m.worry())
+	m.publish(m.verdict())
 	return true
 }
 
@@ -187,10 +188,13 @@ func (m *monitor) announce() {
 // sample makes one probe and draws the conclusions.
 func (m *monitor) sample(ctx context.Context) {
 	m.client.counts.probes.Add(1)
+	began := time.Now()
 	latency, err := m.look(ctx)
 	switch {
 	case ctx.Err() != nil, m.heir.Load() != nil:
 		return // the client is closing, or leaves this server; the probe proves nothing
+	case err != nil && m.remedied(ctx, err, began):
+		m.takeOver()
 	case err != nil:
 		m.failed(err)
 	default:
@@ -205,6 +209,9 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	limit := m.policy.Timeout
 	if m.down {
 		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
+	}
+	if left := m.target.config.Timeouts.Silence - time.Since(m.missed); m.health.ConsecutiveFailures > 0 && left > 0 {
+		limit = min(limit, left) // but for those whose connection is to be cut by then
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -231,6 +238,13 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	return probe.verified, nil
 }
 
+// remedied is Client.remedied with the time that a probe has.
+func (m *monitor) remedied(ctx context.Context, err error, began time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, m.target.config.Timeouts.Dial)
+	defer cancel()
+	return m.client.remedied(ctx, diagnose(err), began)
+}
+
 // failed counts a miss. A refused connection is proof enough: nothing listens.
 // Silence becomes proof only after FailAfter misses in a row.
 func (m *monitor) failed(err error) {
@@ -244,12 +258,30 @@ func (m *monitor) failed(err error) {
 		m.client.recorder.record(Event{Kind: EventProbeFailed, Class: f.class, Attempt: misses, Detail: peerText(cause(err))})
 	}
 	m.health.LastFailure, m.health.LastFailureClass = time.Now(), f.class
+	m.watchSilence(misses == 1)
 	status := StatusWarn
 	if m.down || misses >= m.policy.FailAfter || isDecisive(f.class) {
 		status, m.down = StatusFail, true
 		m.client.wentDown(f)
 	}
 	m.publish(status, f.class, info.Meaning+": "+peerText(cause(err)))
+}
+
+// watchSilence marks the connections on which a reply is due, and cuts them when
+// nothing was heard of the server for too long.
+func (m *monitor) watchSilence(first bool) {
+	links := &m.target.dialer.links
+	if first {
+		m.missed = time.Now()
+	}
+	links.suspect(m.target.addr)
+	silence := time.Since(m.missed)
+	if silence < m.target.config.Timeouts.Silence {
+		return
+	}
+	if cut := links.cutSilent(m.target.addr, silence); cut > 0 {
+		m.client.recorder.record(Event{Kind: EventLinkSilent, Node: m.target.addr, Took: silence, Detail: plural(cut, "connection") + " cut"})
+	}
 }
 
 // isDecisive reports whether one failure of this class is proof: nothing listens,
@@ -286,6 +318,7 @@ func (m *monitor) succeeded(latency time.Duration) {
 	default:
 		m.worries, m.calm = 0, 0
 		m.client.machine.to(StateReady, "healthy")
+		status, class, reason = m.caution()
 	}
 	m.publish(status, class, reason)
 }
@@ -324,6 +357,25 @@ func (m *monitor) worry() (Status, Class, string) {
 	return StatusPass, "", ""
 }
 
+// verdict is what there is to say of a server that answers.
+func (m *monitor) verdict() (status Status, class Class, reason string) {
+	if status, class, reason = m.worry(); status == StatusPass {
+		status, class, reason = m.caution()
+	}
+	return status, class, reason
+}
+
+// caution finds what somebody should look at although commands work as they should.
+func (m *monitor) caution() (status Status, class Class, reason string) {
+	if fault := m.client.renewals.fault.Load(); fault != nil {
+		return StatusWarn, fault.class, "new credentials or certificates are not in use: " + fault.text
+	}
+	if text := expiring(m.target.dialer.certificates(), time.Now(), m.target.config.TLS.ExpiryWarning); text != "" {
+		return StatusWarn, ClassTLS, text
+	}
+	return StatusPass, "", ""
+}
+
 // publish makes the sample visible to everybody.
 func (m *monitor) publish(status Status, class Class, reason string) {
 	h := m.health
@@ -333,6 +385,7 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	if h.Server = m.facts.info(); m.target.config.Mode == ModeEmbedded {
 		h.Server.Note = embeddedNote
 	}
+	h.Certificates = m.target.dialer.certificates()
 	if d := m.client.deployment.Load(); d != nil {
 		d.tell(&h, m.facts.Lags)
 	}

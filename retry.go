@@ -28,6 +28,7 @@ type call struct {
 	keys     int
 	cmds     []redis.Cmder // what it sends, for the gate of writes
 	began    time.Time
+	tried    time.Time // when the last attempt began, if it was not the first
 	attempts int
 	applied  Applied // the worst that any attempt left open
 	met      failure // of the last attempt that had its time
@@ -38,6 +39,14 @@ func (c *call) settle(f failure) {
 	if c.applied != AppliedMaybe {
 		c.applied = f.applied
 	}
+}
+
+// lastTried is when the last attempt began.
+func (c *call) lastTried() time.Time {
+	if c.tried.IsZero() {
+		return c.began
+	}
+	return c.tried
 }
 
 // telling is the failure to tell of. An attempt that the end of the call's time
@@ -70,7 +79,7 @@ func (p retryPolicy) allows(f failure, effect Effect) bool {
 	case ClassClosed: // the pool of a generation that was replaced while the call waited in it: there is another
 		return f.applied == AppliedNo
 	default:
-		return f.applied == AppliedNo && f.class.Info().Retried
+		return f.applied == AppliedNo && (f.mended || f.class.Info().Retried)
 	}
 }
 
@@ -89,7 +98,7 @@ func (p retryPolicy) backoff(attempts int) time.Duration {
 // end of an outage. What reached the server is charged to the retry budget; a
 // connection that could not be opened put no load on it.
 func (c *Client) pause(ctx context.Context, call *call, f failure) error {
-	if reachedServer(f) && !c.retries.budget.take() {
+	if reachedServer(f) && !isPaid(f) && !c.retries.budget.take() {
 		return errRetryBudget
 	}
 	c.counts.retries.Add(1)
@@ -116,6 +125,12 @@ func reachedServer(f failure) bool {
 		return link.phase != phaseDial
 	}
 	return f.class != ClassPool && f.class != ClassDown && f.class != ClassClosed
+}
+
+// isPaid reports whether the retry budget was charged for the failure already.
+func isPaid(f failure) bool {
+	var link *linkError
+	return errors.As(f.err, &link) && link.paid
 }
 
 // isAnswer reports whether err is what the server had to say to the command:
@@ -154,8 +169,9 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 	c.counts.commands.Add(1)
 	now := time.Now()
 	var cancel context.CancelFunc
-	if name := cmd.Name(); effect.Blocks(name) {
-		defer c.holders.hold(name)()
+	send := (*Client).sendPlain
+	if waitsAtServer(cmd) {
+		send = (*Client).sendBlocking
 		ctx, cancel = c.deadlines.boundBlocking(ctx, cmd, now)
 	} else {
 		ctx, cancel = c.deadlines.bound(ctx, now)
@@ -164,32 +180,38 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 		defer cancel()
 	}
 	if c.gate.outage.Load() != nil || c.writes.held.Load() != nil {
-		return c.processLate(ctx, cmd, now)
+		return c.processLate(ctx, cmd, now, send)
 	}
-	err := c.send(ctx, cmd)
+	if binding := binds(cmd); binding != nil {
+		return c.refuseBinding(cmd.Name(), binding)
+	}
+	err := send(c, ctx, cmd)
 	if isAnswer(err) {
 		return err
 	}
-	return c.processAgain(ctx, cmd, now, err)
+	return c.processAgain(ctx, cmd, now, send, err)
 }
 
 // processLate is process for a call that comes during an outage, or while writes are held.
-func (c *Client) processLate(ctx context.Context, cmd redis.Cmder, began time.Time) error {
+func (c *Client) processLate(ctx context.Context, cmd redis.Cmder, began time.Time, send way) error {
 	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
 		return c.unsent(ctx, callOf(cmd, began), err)
+	}
+	if binding := binds(cmd); binding != nil {
+		return c.refuseBinding(cmd.Name(), binding)
 	}
 	if err := c.awaitWrites(ctx, cmd); err != nil {
 		return c.unsent(ctx, callOf(cmd, began), err)
 	}
-	err := c.send(ctx, cmd)
+	err := send(c, ctx, cmd)
 	if isAnswer(err) {
 		return err
 	}
-	return c.processAgain(ctx, cmd, began, err)
+	return c.processAgain(ctx, cmd, began, send, err)
 }
 
 // processAgain takes over after a first attempt that failed.
-func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.Time, err error) error {
+func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.Time, send way, err error) error {
 	call := callOf(cmd, began)
 	effect := effectOf(cmd)
 	for {
@@ -200,6 +222,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		f := diagnose(err)
 		call.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, call.lastTried())
 		f = call.telling(ctx, f)
 		if c.gate.gaveUp() || isOver(ctx) || !c.retries.allows(f, effect) {
 			return c.failed(ctx, call, f)
@@ -207,7 +230,8 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		if stop := c.pause(ctx, call, f); stop != nil {
 			return c.stopped(ctx, call, f, stop)
 		}
-		if err = c.send(ctx, cmd); isAnswer(err) {
+		call.tried = time.Now()
+		if err = send(c, ctx, cmd); isAnswer(err) {
 			return err
 		}
 	}
@@ -283,6 +307,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}
 	c.counts.failures.Add(1)
+	c.counts.byClass.add(class)
 	if call.applied == AppliedMaybe {
 		c.counts.maybeApplied.Add(1)
 	}

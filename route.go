@@ -2,15 +2,29 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn/internal/effect"
 )
 
-// send chooses how a command travels and makes one attempt. There is one way so
-// far, the direct one: a pooled connection, one round trip. The lane (automatic
-// pipelining) and the blocking route (connections of their own for BLPOP and
-// its kin) will be chosen here, from the generation that holds their clients.
-func (c *Client) send(ctx context.Context, cmd redis.Cmder) error {
+// way is how a command travels, for one attempt: sendPlain or sendBlocking.
+type way func(c *Client, ctx context.Context, cmd redis.Cmder) error
+
+// sendPlain makes one attempt at a command that does not wait at the server: on
+// a pooled connection or, when many are in flight, in a flight of the lane.
+func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
+	if c.config.Pipelining != PipeliningOff {
+		g := c.generation.Load()
+		if g.lane.wanted(c.gate.inside()-int64(len(g.blocking.places))) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !g.cache.serves(cmd) {
+			if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+				journeyOf(ctx).attempt(RouteLane)
+				return err
+			}
+		}
+	}
+	journeyOf(ctx).attempt(RouteDirect)
 	g := c.current()
 	defer g.users.leave()
 	return g.direct.Process(ctx, cmd)

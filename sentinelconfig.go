@@ -1,5 +1,7 @@
 package redisconn
 
+import "cmp"
+
 // SentinelConfig is which master is meant and how to ask the sentinels for it.
 // Connection.Addrs are the sentinels; Connection and TLS say everything else
 // about the data nodes, whose credentials are never sent to a sentinel.
@@ -56,6 +58,7 @@ func (c *Config) sentinelTLS() TLSConfig {
 	case SentinelTLSOn:
 		return TLSConfig{
 			Enabled: true, CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile, ServerName: s.ServerName, MinVersion: c.TLS.MinVersion,
+			ExpiryWarning: cmp.Or(c.TLS.ExpiryWarning, defaultExpiryWarning),
 		}
 	}
 	return c.TLS

@@ -172,6 +172,9 @@ func TestTheWordOfTheMinorityAboutThePastMovesNobody(t *testing.T) {
 		q := client.Health(t.Context()).Quorum
 		return q.Answering == 1
 	})
+	asked := func() int { return strings.Count(sentinels[2].heard(), "get-master-addr-by-name") }
+	before := asked()
+	redisconntest.Eventually(t, 4*sentinelPoll, "it is asked again", func() bool { return asked() > before })
 	if client.Stats().Failovers != 0 {
 		t.Error("moved to the past")
 	}
@@ -287,7 +290,15 @@ func TestCallsThatWaitForAConnectionToTheOldMasterGetOneToTheNew(t *testing.T) {
 	cfg := configFor(fake.Addr())
 	cfg.Sentinel.Master, cfg.Pool.Size, cfg.Timeouts.Operation = "mymaster", 1, 10*time.Second
 	client := openClient(t, cfg)
-	popped := blocked(t, client)
+	holding := make(chan struct{})
+	held := make(chan error, 1)
+	go func() {
+		held <- client.Watch(t.Context(), func(tx *redis.Tx) error {
+			close(holding)
+			return tx.BLPop(t.Context(), 0, "queue").Err()
+		}, "k")
+	}()
+	<-holding
 	waited := make(chan error, 1)
 	go func() { waited <- client.Incr(t.Context(), "n").Err() }()
 	eventually(t, "a call waits for the connection", func() bool { return client.Stats().Pool.Waiting == 1 })
@@ -295,8 +306,41 @@ func TestCallsThatWaitForAConnectionToTheOldMasterGetOneToTheNew(t *testing.T) {
 	if err := <-waited; err != nil {
 		t.Error(err)
 	}
-	if err := <-popped; !errors.Is(err, redisconn.ErrMaybeApplied) {
+	if err := <-held; !errors.Is(err, redisconn.ErrMaybeApplied) {
 		t.Error("the one who held it:", err)
+	}
+}
+
+// A reload leaves a BLPOP where it is, and the failover after it forgot that
+// there was another generation before the last: the call stayed with a server
+// that nobody pushed to any more.
+func TestCallsThatAReloadLeftBehindMoveWithTheMaster(t *testing.T) {
+	t.Parallel()
+	one, two := redisconntest.NewServer(t), redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, one.Addr(), 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master = "mymaster"
+	client := openClient(t, cfg)
+	popped := blocked(t, client)
+	if err := client.ForceReconnect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-popped:
+		t.Fatalf("a reload ended the BLPOP: %v", err)
+	default:
+	}
+	fake.name(two.Addr(), 2)
+	select {
+	case err := <-popped:
+		if !errors.Is(err, redisconn.ErrMaybeApplied) {
+			t.Error(err)
+		}
+	case <-time.After(4 * sentinelPoll):
+		t.Error("the BLPOP stays with the old master")
 	}
 }
 
@@ -407,7 +451,7 @@ func TestAnotherGenerationListensToItsOwnSentinels(t *testing.T) {
 	cfg.Sentinel.Master = "mymaster"
 	client := openClient(t, cfg)
 	eventually(t, "the subscription", func() bool { return fake.subscriptions() == 1 })
-	if err := redisconn.Renew(t.Context(), client); err != nil {
+	if err := client.ForceReconnect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	redisconntest.Eventually(t, 4*sentinelPoll, "another subscription", func() bool { return fake.subscriptions() == 2 })
@@ -415,9 +459,9 @@ func TestAnotherGenerationListensToItsOwnSentinels(t *testing.T) {
 		t.Error(err)
 	}
 	fake.hang()
-	if err := redisconn.Renew(t.Context(), client); redisconn.ClassOf(err) != redisconn.ClassTimeout {
-		t.Errorf("nobody names the master: %v", err)
-	}
+	eventually(t, "that nobody names the master", func() bool {
+		return redisconn.ClassOf(client.ForceReconnect(t.Context())) == redisconn.ClassTimeout
+	})
 }
 
 func TestNothingIsLeftAtTheSentinelsAfterADrain(t *testing.T) {

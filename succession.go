@@ -2,6 +2,7 @@ package redisconn
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -22,8 +23,12 @@ type successor struct {
 	facts  serverFacts
 	reason string        // why it takes over
 	began  time.Time     // when the change began
-	grace  time.Duration // how long calls that use the old generation may finish
+	grace  time.Duration // how long calls that use the old generation may go on
 }
+
+// noHurry lets calls on a replaced generation take their own time, also those that
+// may block for ever: its server still answers them.
+const noHurry = time.Duration(math.MaxInt64)
 
 // succeed makes s the current generation, in one atomic store: calls from then
 // on use it, those under way finish where they are, within the grace, and the
@@ -36,11 +41,17 @@ func (c *Client) succeed(s successor) bool {
 		return false
 	}
 	old := c.generation.Load()
-	next := newGeneration(old.number+1, s.target, c.hooks)
+	next := newGeneration(old.number+1, s.target, c)
 	c.generation.Store(next)
 	c.counts.reloads.Add(1)
 	c.monitor.Load().adopt(s, next.number)
+	if s.grace != noHurry {
+		c.lingering.cut()
+	}
 	c.background.Go(func() { c.retire(old, s.grace) })
+	if watch := c.watch.Load(); watch != nil {
+		watch.hurry() // the sentinels may be reached in another way now, or have named another master meanwhile
+	}
 	c.recorder.record(Event{Kind: EventGeneration, Attempt: next.number, Node: s.target.addr, Took: time.Since(s.began), Detail: s.reason})
 	c.log.Info("redis connections replaced", "generation", next.number, "server", s.target.addr, "reason", s.reason)
 	return true
@@ -51,6 +62,9 @@ func (c *Client) retire(g *generation, grace time.Duration) {
 	g.users.shut()
 	ctx, cancel := context.WithTimeout(c.life, grace)
 	defer cancel()
+	if grace == noHurry {
+		defer c.lingering.add(g, cancel)()
+	}
 	g.users.awaitEmpty(ctx)
 	if err := g.close(); err != nil {
 		c.log.Warn("closing replaced redis connections", "generation", g.number, "error", err)

@@ -12,10 +12,68 @@ import (
 // target is a server with everything that is needed to reach it: the
 // configuration, resolved, and the dialer with its certificates.
 type target struct {
-	config    Config // every default filled in, the password read
+	config    Config // every default filled in, the credentials read
 	addr      string // the server that commands go to; behind sentinels empty until they have named it
 	dialer    *dialer
 	sentinels *sentinels // that name the server; nil when the configuration does
+	files     digest     // of the files that were read
+	digest    digest     // of all material that was read
+}
+
+// newTarget reads what the configuration names: the credentials and the
+// certificates. What is unwise but possible becomes a warning.
+func (c *Client) newTarget(ctx context.Context) (*target, error) {
+	began := time.Now()
+	report := stageReporter(c.stageReport)
+	cfg := c.config.Clone()
+	warnings := cfg.Lint()
+	files := digestFiles(cfg.namedFiles())
+	now, more, err := c.readCredentials(ctx)
+	if err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	c.renewals.expire(now.Expires)
+	cfg.Connection.Username, cfg.Connection.Password = now.Username, now.Password
+	warnings = append(warnings, more...)
+	tls, more, err := cfg.TLS.load()
+	if err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	warnings = append(warnings, more...)
+	d := &dialer{tls: tls, secret: now.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence, watched: cfg.Cache.Enabled}
+	if err := c.chooseDialer(d, cfg); err != nil {
+		return nil, report.failed(StageConfig, err)
+	}
+	t := &target{config: cfg, addr: c.addr, dialer: d, files: files, digest: files.with(now)}
+	if cfg.asksSentinels() {
+		if t.sentinels, more, err = c.newSentinels(cfg, d); err != nil {
+			return nil, report.failed(StageConfig, err)
+		}
+		t.addr = ""
+		warnings = append(warnings, more...)
+	}
+	d.life, d.end = context.WithCancel(c.life)
+	c.tellWarnings(warnings)
+	report.passed(StageConfig, began, "the configuration is valid")
+	return t, nil
+}
+
+// chooseDialer decides what opens the stream.
+func (c *Client) chooseDialer(d *dialer, cfg Config) error {
+	switch {
+	case cfg.Mode == ModeEmbedded:
+		if err := c.startEmbedded(); err != nil {
+			return err
+		}
+		d.own = true
+		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
+	case c.opts.dial != nil:
+		d.own = true
+		d.open = c.opts.dial
+	default:
+		d.open = (&net.Dialer{KeepAliveConfig: keepAliveFor(d.silence)}).DialContext
+	}
+	return nil
 }
 
 // probe is a driver client with exactly one connection, which was verified when
@@ -56,9 +114,9 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 // at is the target at another server: the same configuration, with connections
 // of its own that live within life.
 func (t *target) at(addr string, life context.Context) *target {
-	d := *t.dialer
-	d.life, d.end = context.WithCancel(life)
-	return &target{config: t.config, addr: addr, dialer: &d, sentinels: t.sentinels}
+	next := *t
+	next.addr, next.dialer = addr, t.dialer.again(life)
+	return &next
 }
 
 // end lets go of a target that no generation came to use.

@@ -36,7 +36,9 @@ var (
 		"every call back within Timeouts.Operation (3 s) + 100 ms")
 	rowBudgets = page.Row("stopped, silent, unreachable or pool taken; GET, INCR, pipeline, transaction, WATCH; deadline 250 ms, none, cancel-only: the worst call, above its budget",
 		"at most 100 ms")
-	rowStarved = page.Row("5 BLPOP hold a pool of 5: GET without a deadline",
+	rowStarved = page.Row("60 BLPOP wait for 1 s, pool of 20: SET",
+		"answered at once: what waits has connections of its own")
+	rowHeld = page.Row("5 WATCH sections hold a pool of 5: GET without a deadline",
 		"back within Timeouts.Operation + 100 ms; the error names who holds the pool")
 
 	rowRestartReads = page.Row("kill -9, 1 s down, restart, 50 callers of GET and SET",
@@ -117,6 +119,17 @@ var (
 	rowMasterDown = page.Row("refused: MASTERDOWN", "class master-down, sent again while the budget lasts")
 	rowOOM        = page.Row("refused: OOM", "class oom, at once, not sent again")
 	rowBusy       = page.Row("refused: BUSY", "class busy, at once, not sent again")
+
+	rowPassword = page.Row("password rotated: added, put into its file, old one removed, every connection killed; 20 callers of GET and SET",
+		"0 failed")
+	rowCertificates = page.Row("authority and certificates rotated on disk, every connection killed; 20 callers of GET and SET",
+		"0 failed")
+	rowForceReconnect = page.Row("ForceReconnect under 50 callers of HINCRBY",
+		"0 failed, 0 twice; no connection is left of those there were")
+	rowRevoked = page.Row("user revoked, connections killed, static password; 20 callers for 3 s: attempts to authenticate",
+		"at most one a second once it is known; callers told auth, at once")
+	rowSilentLink = page.Row("BLPOP without a timeout, server stopped (SIGSTOP)",
+		"the caller is told within Timeouts.Silence (here 2 s) + 1.5 s, and that it is maybe applied")
 
 	rowCrossed = page.Row("20,000 GET, each with a deadline or a cancellation within 10 ms, replies late and in slices",
 		"0 crossed replies")
