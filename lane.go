@@ -29,6 +29,7 @@ type lane struct {
 	mu      sync.Mutex // guards what follows
 	open    *flight    // gathers; nil while nobody waits
 	pilots  int        // at work
+	long    int        // of these, pilots whose flight takes so long that others fly meanwhile
 	last    int        // commands of the last flight, as the size to expect
 	slender int        // flights in a row that a lane is not needed for
 	usual   time.Duration
@@ -49,10 +50,10 @@ type flight struct {
 }
 
 const (
-	// mostPilots bounds the connections of a lane. One flight in the air is best as
-	// long as it moves: those that wait for it make the next one large. The others
-	// are for flights that are stuck.
-	mostPilots = 4
+	// mostPilots bounds the connections of a lane. Near the server one flight in the
+	// air is best as long as it moves: those that wait for it make the next one large.
+	// The others are for flights that are long on the way, or stuck.
+	mostPilots = flightsPerTrip
 	// laneBuffer holds a flight of some 2000 small commands, so that one write
 	// sends it.
 	laneBuffer = 128 << 10
@@ -147,12 +148,15 @@ func (l *lane) board(ctx context.Context, cmd redis.Cmder) *flight {
 const fewPassengers = 8
 
 // callPilot sees to it that somebody will fly what gathers, and reports whether
-// that is so. Pilots whose flight is overdue do not count.
+// that is so. Pilots whose flight takes long need not be waited for while there
+// may be more; those whose flight is overdue are not waited for at all.
 func (l *lane) callPilot() bool {
 	switch {
-	case l.pilots > int(l.overdue.Load()):
+	case l.pilots > l.long:
 		return true
-	case l.pilots == mostPilots, l.pilots == 0 && !l.users.enter():
+	case l.pilots == mostPilots:
+		return int(l.overdue.Load()) < mostPilots
+	case l.pilots == 0 && !l.users.enter():
 		return false
 	}
 	l.pilots++

@@ -149,9 +149,14 @@ func TestACommandThatLeftTheQueueIsNeverExecuted(t *testing.T) {
 	const callers = 400
 	told := make([]error, callers)
 	var all sync.WaitGroup
+	all.Go(func() { client.Incr(context.Background(), "first") })
+	eventually(t, "a flight that the others wait for", func() bool {
+		stats := client.Stats()
+		return stats.InFlight == 1 && stats.Routes.LaneQueued == 0
+	})
 	for i := range callers {
 		all.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond+rand.N(100*time.Millisecond))
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond+rand.N(120*time.Millisecond))
 			defer cancel()
 			told[i] = client.Incr(ctx, fmt.Sprint("k", i)).Err()
 		})

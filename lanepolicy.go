@@ -29,6 +29,8 @@ const (
 	slenderFlights = 32
 	// leastPatience is longer than any pause of the program or the scheduler.
 	leastPatience = 50 * time.Millisecond
+	// flightsPerTrip is how many flights may follow each other in one round trip.
+	flightsPerTrip = 8
 	// usualFlights is how many usual flights a flight may take.
 	usualFlights = 16
 )
@@ -45,6 +47,15 @@ func newLanePolicy(cfg Config) lanePolicy {
 // patience is for how long a flight may be in the air until new calls are led around it.
 func (p lanePolicy) patience(usual time.Duration) time.Duration {
 	return min(max(leastPatience, usualFlights*usual), max(p.operation/2, time.Millisecond))
+}
+
+// overlap is for how long a flight is waited for by those behind it. Far away they
+// had better follow on another connection, a few flights to each round trip.
+func (p lanePolicy) overlap(usual, least time.Duration) time.Duration {
+	if least < farAway || least == nothingSeen {
+		return p.patience(usual)
+	}
+	return min(max(usual/flightsPerTrip, farAway), p.patience(usual))
 }
 
 // outlives reports whether a call may wait for its reply for longer than a flight can.
