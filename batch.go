@@ -29,12 +29,16 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	defer c.gate.leave()
 	c.counts.commands.Add(int64(len(body)))
 
-	batch := &call{name: name, began: time.Now()}
+	batch := &call{name: name, cmds: body, began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
 	if cancel != nil {
 		defer cancel()
 	}
-	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
+	err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast)
+	if err == nil {
+		err = c.awaitWrites(ctx, body...)
+	}
+	if err != nil {
 		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
 	}
@@ -85,6 +89,11 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			return firstError(cmds)
 		}
 		c.noticed(failures[0])
+		if c.remedied(ctx, failures[0], batch.lastTried()) {
+			for i := range failures {
+				failures[i].mended = true
+			}
+		}
 		first = len(open)
 		if !isOver(ctx) && !c.gate.gaveUp() {
 			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
@@ -103,6 +112,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			c.failEach(ctx, batch, open, failures)
 			return firstError(cmds)
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -209,6 +219,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, batch.lastTried())
 		f = batch.telling(ctx, f)
 		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || isOver(ctx) || c.gate.gaveUp() {
 			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
@@ -216,6 +227,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		if stop := c.pause(ctx, batch, f); stop != nil {
 			return failAll(cmds, c.stopped(ctx, batch, f, stop))
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -307,9 +319,11 @@ func (c *Client) exec(ctx context.Context, pipeline pipelineKind, cmds []redis.C
 	if !slices.ContainsFunc(cmds, waitsAtServer) {
 		c.holders.batches.Add(1)
 		defer c.holders.batches.Add(-1)
+		journeyOf(ctx).attempt(RouteDirect)
 		return exchange(ctx, pipeline(g.direct), cmds)
 	}
 	c.routes.blocking.Add(int64(len(cmds)))
+	journeyOf(ctx).attempt(RouteBlocking)
 	began := false
 	err = g.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
 		began = true

@@ -202,6 +202,7 @@ func (c *Client) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
 	c.routes.blocking.Add(1)
+	journeyOf(ctx).attempt(RouteBlocking)
 	timeout, _ := effect.BlockingTimeout(cmd.Args())
 	return g.blocking.carry(ctx, cmd.Name(), timeout, func(driver *redis.Client) error { return driver.Process(ctx, cmd) })
 }

@@ -28,6 +28,7 @@ const (
 	ClassTLS         Class = "tls"
 	ClassTLSMismatch Class = "tls-mismatch"
 	ClassAuth        Class = "auth"
+	ClassCredentials Class = "credentials"
 	ClassACL         Class = "acl"
 	ClassDatabase    Class = "database"
 	ClassProtocol    Class = "protocol"
@@ -37,6 +38,7 @@ const (
 	ClassClusterDown Class = "cluster-down"
 	ClassTryAgain    Class = "try-again"
 	ClassNoReplicas  Class = "no-replicas"
+	ClassNoMaster    Class = "no-master"
 	ClassMaxClients  Class = "max-clients"
 	ClassBusy        Class = "busy"
 	ClassOOM         Class = "oom"
@@ -86,6 +88,7 @@ var classes = []ClassInfo{
 	{Class: ClassTLS, Meaning: "the TLS handshake was refused by one side", Causes: "a wrong CA file, an expired certificate, a name that is not in it, a missing client certificate", Next: "check tls.ca_file, tls.server_name and the certificate's dates and names", Fatal: true},
 	{Class: ClassTLSMismatch, Meaning: "one side speaks TLS and the other does not", Causes: "rediss:// to a plaintext port, or redis:// to a TLS port", Next: "switch TLS on or off, or use the port that speaks it", Fatal: true},
 	{Class: ClassAuth, Meaning: "the user or the password is not accepted", Causes: "a wrong or rotated password, a user that does not exist or is off, no password where one is needed", Next: "check the username and password; ACL LIST on the server shows its users", Fatal: true},
+	{Class: ClassCredentials, Meaning: "the program's provider of credentials failed", Causes: "an identity service that is down or refuses this workload, a token that could not be had", Next: "read the provider's error; the connections there are stay in use", Retried: true},
 	{Class: ClassACL, Meaning: "the user may not do this", Causes: "an ACL rule without this command, key pattern or channel", Next: "allow it for this user: ACL SETUSER, then ACL DRYRUN to check", Fatal: true},
 	{Class: ClassDatabase, Meaning: "there is no such database", Causes: "a number at or above the server's setting databases (16 by default), or a cluster, which has only 0", Next: "use a smaller connection.db", Fatal: true},
 	{Class: ClassProtocol, Meaning: "the peer does not speak the Redis protocol, or speaks it beyond sane bounds", Causes: "an HTTP server or a proxy at this address, a corrupted stream", Next: "check what listens at the address and port", Fatal: true},
@@ -95,6 +98,7 @@ var classes = []ClassInfo{
 	{Class: ClassClusterDown, Meaning: "the cluster does not serve this slot", Causes: "a failed shard or uncovered slots", Next: "CLUSTER INFO and CLUSTER SHARDS name the shard", Retried: true},
 	{Class: ClassTryAgain, Meaning: "the keys are being moved between shards", Causes: "a slot migration", Next: "wait; it passes by itself", Retried: true},
 	{Class: ClassNoReplicas, Meaning: "too few replicas are connected to take a write", Causes: "min-replicas-to-write with replicas that are down or behind", Next: "look at the replicas in INFO replication", Retried: true},
+	{Class: ClassNoMaster, Meaning: "the sentinels do not watch a master of this name", Causes: "a typing error in the name, addresses of data nodes or of another deployment's sentinels", Next: "SENTINEL MASTERS on a sentinel lists the names it knows; set sentinel.master to one of them", Fatal: true},
 	{Class: ClassMaxClients, Meaning: "the server accepts no more connections", Causes: "pools larger than maxclients together, a connection leak", Next: "compare pool.size times the number of processes with maxclients; CLIENT LIST shows who holds them", Retried: true},
 	{Class: ClassBusy, Meaning: "a script or function keeps the server busy", Causes: "a slow Lua script", Next: "SCRIPT KILL or FUNCTION KILL ends one that has not written yet"},
 	{Class: ClassOOM, Meaning: "the server is out of memory and refuses writes", Causes: "maxmemory reached with maxmemory-policy noeviction", Next: "raise maxmemory, choose an eviction policy or delete data"},
@@ -152,6 +156,7 @@ type failure struct {
 	class   Class
 	applied Applied
 	err     error
+	mended  bool // what it was refused for has been put right since
 }
 
 // beforeAnyConnection reports whether time was up while the command waited for a
@@ -209,6 +214,10 @@ var refusals = []string{
 // diagnose says what an error of the driver proves. It looks at types first and
 // at texts only where the server or the driver offers nothing else.
 func diagnose(err error) failure {
+	var ours verdict
+	if errors.As(err, &ours) {
+		return failure{class: ours.verdict(), applied: AppliedNo, err: err}
+	}
 	var link *linkError
 	if errors.As(err, &link) {
 		f := failure{class: link.class(), applied: link.applied(), err: err}
@@ -221,7 +230,10 @@ func diagnose(err error) failure {
 	if errors.As(err, &reply) {
 		return failure{class: replyClass(reply.Error()), applied: AppliedNo, err: err}
 	}
+	var provider *providerError
 	switch {
+	case errors.As(err, &provider):
+		return failure{class: ClassCredentials, applied: AppliedNo, err: err}
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
 		return failure{class: ClassPool, applied: AppliedNo, err: err}
 	case errors.Is(err, redis.ErrClosed):

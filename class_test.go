@@ -65,6 +65,8 @@ var causes = []struct {
 	{context.Canceled, redisconn.ClassCanceled, redisconn.AppliedNo},
 	{context.DeadlineExceeded, redisconn.ClassTimeout, redisconn.AppliedNo},
 	{&redisconn.CommandError{Class: redisconn.ClassDown}, redisconn.ClassDown, ""},
+	{redisconn.ProviderError(errors.New("503")), redisconn.ClassCredentials, redisconn.AppliedNo},
+	{redisconn.NoMasterError("ours", map[string]error{"s1:26379": redisconn.ErrUnknownMaster}), redisconn.ClassNoMaster, redisconn.AppliedNo},
 	{errors.New("a hook's own"), redisconn.ClassUnknown, redisconn.AppliedMaybe},
 	{&redisconn.CommandError{Class: redisconn.ClassBinding}, redisconn.ClassBinding, ""},
 	{redis.TxFailedErr, redisconn.ClassConflict, redisconn.AppliedNo},

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/auth"
 )
 
 // commands is go-redis's typed command surface. The name keeps the embedded
@@ -47,6 +48,9 @@ type Client struct {
 	opts   options
 
 	generation atomic.Pointer[generation]
+	watch      atomic.Pointer[sentinelWatch] // nil where no sentinels are asked
+	deployment atomic.Pointer[deployment]    // nil where there is one server, or nothing is known yet
+	writes     writeGate
 	monitor    atomic.Pointer[monitor]
 	machine    *machine
 	recorder   *recorder
@@ -57,6 +61,8 @@ type Client struct {
 	cache      cacheCounts
 	holders    holders
 
+	renewals      renewals
+	stream        stream // the subscription to the credentials provider, where there is one
 	subscriptions subscriptions
 	attempts      attempts        // to connect
 	told          told            // what attempts to connect have told; whoever connects owns it
@@ -85,17 +91,21 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 		recorder: newRecorder(),
 		shutdown: shutdown{done: make(chan struct{})},
 	}
+	c.subscriptions.gaps.told = c.recorder.record
 	for _, opt := range opts {
 		opt(&c.opts)
 	}
 	if err := c.opts.check(resolved); err != nil {
 		return nil, err
 	}
+	c.counts.byClass = newFailureCounts()
 	c.log = c.opts.logger
 	if c.log == nil {
 		c.log = slog.Default()
 	}
 	c.log = c.log.With("redis", c.addr)
+	c.renewals.asked = make(chan struct{}, 1)
+	c.stream.client = c
 	c.life, c.end = context.WithCancel(background)
 	c.deadlines = &deadlines{life: c.life, operation: resolved.Timeouts.Operation}
 	c.machine = newMachine(c.recorder, c.log)
@@ -163,7 +173,8 @@ func (c *Client) Do(ctx context.Context, args ...any) *redis.Cmd { return c.face
 func (c *Client) Process(ctx context.Context, cmd redis.Cmder) error { return c.face.Process(ctx, cmd) }
 
 // AddHook adds a hook below those that are there. Hooks see each call once,
-// with its final error, and never the handshake.
+// with its final error, and never the handshake; [WithJourney] tells them how it
+// travelled.
 func (c *Client) AddHook(hook redis.Hook) { c.hooks.add(hook) }
 
 // Unwrap returns the driver's client of the current generation, nil before
@@ -221,6 +232,9 @@ type options struct {
 	hooks      []redis.Hook
 	embedded   EmbeddedServer
 	background bool
+
+	credentials CredentialsFunc
+	streaming   auth.StreamingCredentialsProvider
 }
 
 // WithLogger sends the client's log lines, and the driver's, to l instead of slog.Default.
@@ -266,5 +280,5 @@ func (o options) check(cfg Config) error {
 			Fix:    `import "github.com/redisconn/redisconn/embedded" and pass embedded.Option() to New or Open`,
 		}
 	}
-	return nil
+	return o.checkCredentials(cfg.Connection)
 }

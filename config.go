@@ -19,6 +19,7 @@ import "time"
 type Config struct {
 	Mode       Mode             // what kind of deployment the addresses lead to; default ModeAuto
 	Connection ConnectionConfig // where to connect and as whom
+	Sentinel   SentinelConfig   // of a Sentinel deployment: which master, and how to ask for it
 	TLS        TLSConfig        // how the link is encrypted and verified
 	Timeouts   TimeoutConfig    // how long each thing may take
 	Pool       PoolConfig       // how many connections, and for how long
@@ -26,6 +27,7 @@ type Config struct {
 	WhenDown   WhenDown         // what a command does while Redis is down; default WhenDownWait
 	Pipelining Pipelining       // whether commands of many callers travel together; default PipeliningAuto
 	Health     HealthConfig     // how health is sampled and judged
+	Reload     ReloadConfig     // how files that change are noticed
 	Cache      CacheConfig      // a client-side cache of what was read; default none
 }
 
@@ -33,7 +35,9 @@ type Config struct {
 type ConnectionConfig struct {
 	// Addrs are the servers' addresses: host:port, [IPv6]:port, a bare host
 	// (port 6379 is meant), or the absolute path of a unix socket. A standalone
-	// server has exactly one. Default: localhost:6379.
+	// server has exactly one. Default: localhost:6379. Of a Sentinel deployment
+	// they are the sentinels, whose port is 26379: one that answers is enough to
+	// find the master and the other sentinels.
 	Addrs []string
 
 	// Username is the ACL user. Empty means Redis's user "default".
@@ -69,9 +73,16 @@ type TLSConfig struct {
 	CAFile             string // PEM bundle that signs the server; default the system's roots
 	CertFile           string // PEM certificate of this client (mutual TLS); needs KeyFile
 	KeyFile            string // PEM private key of this client; needs CertFile
+	CA                 string // what CAFile would hold, for secrets that come in variables
+	Cert               string // what CertFile would hold; needs Key
+	Key                Secret // what KeyFile would hold; needs Cert
 	ServerName         string // name the server's certificate must carry; default the host of the address
 	MinVersion         string // "1.2" or "1.3"; default "1.2"
 	InsecureSkipVerify bool   // accept any certificate: anyone on the path can read and change everything
+
+	// ExpiryWarning is how long before a certificate ends, the server's or this
+	// client's, health begins to warn; default 14 days (336h).
+	ExpiryWarning time.Duration
 }
 
 // TimeoutConfig is how long each thing may take.
@@ -82,6 +93,12 @@ type TimeoutConfig struct {
 	Read      time.Duration // waiting for one reply; default Operation
 	Write     time.Duration // handing one command to the kernel; default Operation
 	Shutdown  time.Duration // how long Close lets commands in flight finish; default 10s
+
+	// Silence is how long a connection may stay silent, although an answer is due,
+	// while the server answers no probe either: then it is cut, also under a
+	// command that may block for ever. The kernel gives up a peer that is gone
+	// within as much (keepalive; on Linux also TCP_USER_TIMEOUT). Default 15s.
+	Silence time.Duration
 }
 
 // PoolConfig is how many connections there are, and for how long.
@@ -120,6 +137,14 @@ type HealthConfig struct {
 	RecoverAfter int           // consecutive successes until it counts as up again; default 2
 }
 
+// ReloadConfig is how files that the configuration names are watched: a password
+// or a certificate that changes is taken over without a restart, see
+// [Client.Reload].
+type ReloadConfig struct {
+	Interval time.Duration // between two looks at the files; default 1s
+	Off      bool          // do not look; Client.Reload still does
+}
+
 // CacheConfig is a cache in this process of what was read. Redis tells which keys
 // have changed, usually within some milliseconds; until then a read may return what
 // was there before, also what another connection of this client has overwritten.
@@ -133,10 +158,11 @@ type CacheConfig struct {
 // Mode is the kind of deployment the addresses lead to.
 type Mode string
 
-// The modes. Sentinel and cluster have their place here and are not accepted yet.
+// The modes. Cluster has its place here and is not accepted yet.
 const (
-	ModeAuto       Mode = "auto"       // by the shape of the configuration; the default
+	ModeAuto       Mode = "auto"       // by the shape of the configuration: a master's name means sentinel; the default
 	ModeStandalone Mode = "standalone" // one server
+	ModeSentinel   Mode = "sentinel"   // the master that sentinels name
 	ModeEmbedded   Mode = "embedded"   // in this process, for development and tests; needs package embedded
 )
 

@@ -26,15 +26,19 @@ func (c Config) withDefaults() Config {
 		conn.Addrs = []string{defaultHost}
 	}
 	for i, addr := range conn.Addrs {
-		conn.Addrs[i] = normalizeAddress(addr)
+		conn.Addrs[i] = normalizeAddress(addr, c.defaultPort())
 	}
 	if conn.Compat {
 		conn.Protocol = cmp.Or(conn.Protocol, 2)
 	}
 	conn.Protocol = cmp.Or(conn.Protocol, 3)
 
+	if c.asksSentinels() { // elsewhere its settings are an error
+		c.Sentinel.TLS = cmp.Or(c.Sentinel.TLS, SentinelTLSFollow)
+	}
 	if c.TLS.Enabled { // without TLS its settings are an error, so what is resolved must have none
 		c.TLS.MinVersion = cmp.Or(c.TLS.MinVersion, "1.2")
+		c.TLS.ExpiryWarning = cmp.Or(c.TLS.ExpiryWarning, defaultExpiryWarning)
 	}
 
 	t := &c.Timeouts
@@ -44,6 +48,7 @@ func (c Config) withDefaults() Config {
 	t.Read = cmp.Or(t.Read, t.Operation)
 	t.Write = cmp.Or(t.Write, t.Operation)
 	t.Shutdown = cmp.Or(t.Shutdown, 10*time.Second)
+	t.Silence = cmp.Or(t.Silence, 15*time.Second)
 
 	p := &c.Pool
 	p.Size = cmp.Or(p.Size, defaultPoolSize(runtime.GOMAXPROCS(0)))
@@ -70,6 +75,8 @@ func (c Config) withDefaults() Config {
 	h.WarnLatency = cmp.Or(h.WarnLatency, 50*time.Millisecond)
 	h.FailAfter = cmp.Or(h.FailAfter, 3)
 	h.RecoverAfter = cmp.Or(h.RecoverAfter, 2)
+
+	c.Reload.Interval = cmp.Or(c.Reload.Interval, time.Second)
 	return c
 }
 
@@ -83,3 +90,6 @@ const (
 // defaultPoolSize follows the processors, because they bound how many commands
 // can be prepared at once; the floor is for containers given a fraction of one.
 func defaultPoolSize(processors int) int { return max(20, 10*processors) }
+
+// defaultExpiryWarning is time to renew a certificate twice by hand.
+const defaultExpiryWarning = 14 * 24 * time.Hour

@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"net"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -60,10 +61,24 @@ func driverOptions(cfg Config, addr string, dial dialAddr) *redis.Options {
 	}
 }
 
-// serverName is what errors, health and the driver call the server: its address.
+// serverName is what errors and health call a deployment: the address of its
+// one server, or its master's name and the sentinels.
 func serverName(cfg Config) string {
-	if len(cfg.Connection.Addrs) == 0 {
+	addrs := cfg.Connection.Addrs
+	switch {
+	case cfg.asksSentinels():
+		return cfg.Sentinel.Master + " (sentinels " + strings.Join(addrs[:min(len(addrs), sayingsInText)], ", ") + ")"
+	case len(addrs) == 0:
 		return string(ModeEmbedded)
 	}
-	return cfg.Connection.Addrs[0]
+	return addrs[0]
+}
+
+// server is what errors call the server that commands go to: behind sentinels
+// the master that they named last.
+func (c *Client) server() string {
+	if g := c.generation.Load(); g != nil {
+		return g.addr
+	}
+	return c.addr
 }

@@ -29,7 +29,7 @@ func LoadTLS(c TLSConfig, host string) (*tls.Config, []Warning, error) {
 
 // JudgeValidity judges a certificate's dates at a time.
 func JudgeValidity(cert *x509.Certificate, now time.Time) ([]Warning, error) {
-	return judgeValidity("client.pem", cert, now)
+	return judgeValidity(pemSource{fileField: "tls.cert_file", path: "client.pem"}, cert, now, 14*24*time.Hour)
 }
 
 // Exposure judges a file's mode.
@@ -39,12 +39,14 @@ func Exposure(mode fs.FileMode, own bool) (readable string, writable bool) {
 
 // The pieces of addresses.
 var (
-	NormalizeAddress = normalizeAddress
-	AddressNetwork   = addressNetwork
-	AddressHost      = addressHost
-	AddressFault     = addressFault
-	IsLoopback       = isLoopback
+	AddressNetwork = addressNetwork
+	AddressHost    = addressHost
+	AddressFault   = addressFault
+	IsLoopback     = isLoopback
 )
+
+// NormalizeAddress completes an address of a standalone server.
+func NormalizeAddress(addr string) string { return normalizeAddress(addr, defaultPort) }
 
 // Names and texts.
 var (

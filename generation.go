@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -16,6 +17,7 @@ import (
 type generation struct {
 	*target
 	number   int
+	since    time.Time
 	users    tally                 // who uses it now; one that was replaced ends when they have left
 	direct   redis.UniversalClient // pooled connections
 	lane     *lane                 // shared pipelines
@@ -27,7 +29,7 @@ type generation struct {
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, c *Client) *generation {
-	g := &generation{target: t, number: number, users: newTally()}
+	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
 	options := driverOptions(t.config, t.addr, g.dialThrough(c.hooks))
 	if t.config.Cache.Enabled {
 		g.cache = newReadCache(t.config.Cache, &c.cache)

@@ -71,16 +71,19 @@ func (e *linkError) class() Class {
 // link is a net.Conn that knows its phase and bounds what the peer may send.
 type link struct {
 	net.Conn
+	addr        string // of the server
 	guard       *respguard.Guard
 	handshaking atomic.Bool  // a subscription reads and writes at once
 	written     atomic.Bool  // something was, since the peer last sent something
 	heard       atomic.Int64 // when the peer last sent something, by sinceStart
-	watched     bool         // pushes may come at any time, so the socket is always to be looked at
-	refusal     lastWords    // an error reply to the handshake; touched only by the reader
-	violation   error        // the guard's verdict, once it has fallen; touched only by the reader
-	release     func() bool  // ends the tie to the generation's life
-	secret      Secret       // that the handshake sends, and that nobody is to send back
-	hungUp      func() bool  // under TLS, where it can be known: whether the peer has closed
+	suspected   atomic.Bool  // an answer was due when a probe went unanswered, and nothing was read since
+	silenced    atomic.Pointer[silenceError]
+	watched     bool        // pushes may come at any time, so the socket is always to be looked at
+	refusal     lastWords   // an error reply to the handshake; touched only by the reader
+	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
+	release     func()      // ends the ties to its generation
+	secret      Secret      // that the handshake sends, and that nobody is to send back
+	hungUp      func() bool // under TLS, where it can be known: whether the peer has closed
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
@@ -119,10 +122,15 @@ var start = time.Now()
 func sinceStart() time.Duration { return time.Since(start) }
 
 // newLink wraps a fresh connection, on which the secret will be sent; release
-// is called when it is closed. On one that is watched the peer may send something
-// at any time.
-func newLink(conn net.Conn, secret Secret, release func() bool, watched bool) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release, watched: watched}
+// is called when it is closed.
+func newLink(conn net.Conn, secret Secret, release func()) net.Conn {
+	return asConn(&link{Conn: conn, secret: secret, release: release})
+}
+
+// asConn completes a link and gives it the methods that its connection has.
+func asConn(l *link) net.Conn {
+	conn := l.Conn
+	l.guard = respguard.New(respguard.Limits{})
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
@@ -215,8 +223,7 @@ func (l *link) Read(p []byte) (int, error) {
 	}
 	n, err := l.Conn.Read(p)
 	if n > 0 {
-		l.written.Store(false)
-		l.heard.Store(int64(sinceStart()))
+		l.hear()
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
 			l.violation = l.failed(limit)
@@ -233,10 +240,22 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// hear notes that the peer is alive.
+func (l *link) hear() {
+	l.written.Store(false)
+	l.heard.Store(int64(sinceStart()))
+	if l.suspected.Load() {
+		l.suspected.Store(false)
+	}
+}
+
 // failed puts the phase to an error. A server that turns a connection away says
 // why in its first reply and hangs up; the driver takes that reply for an old
 // server's answer to HELLO and then meets only the closed connection.
 func (l *link) failed(err error) error {
+	if silence := l.silenced.Load(); silence != nil {
+		err = silence
+	}
 	if !l.handshaking.Load() {
 		return &linkError{phase: phaseRead, err: err}
 	}

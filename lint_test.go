@@ -19,6 +19,10 @@ func TestEveryLintOfAConfigFindsItsCaseAndOnlyThat(t *testing.T) {
 		"RC-C004": func(c *redisconn.Config) { c.Connection.DB = 16 },
 		"RC-C005": func(c *redisconn.Config) { c.Connection.Username = "app" },
 		"RC-C006": func(c *redisconn.Config) { c.TLS.Enabled, c.Connection.Addrs = true, []string{"127.0.0.1"} },
+		"RC-C030": func(c *redisconn.Config) {
+			c.Connection.Addrs, c.Sentinel.Master, c.Sentinel.PasswordFile = []string{"s1", "s2"}, "mymaster", "/run/pw"
+		},
+		"RC-C031": func(c *redisconn.Config) { remote(c); c.Sentinel.Master = "mymaster" },
 		"RC-C010": func(c *redisconn.Config) { c.Timeouts.Dial = 16 * time.Second },
 		"RC-C011": func(c *redisconn.Config) { c.Timeouts.Read = 4 * time.Second },
 		"RC-C012": func(c *redisconn.Config) { c.Timeouts.Write = 4 * time.Second },

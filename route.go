@@ -19,10 +19,12 @@ func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
 		g := c.generation.Load()
 		if g.lane.wanted(c.gate.inside()-int64(len(g.blocking.places))) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !g.cache.serves(cmd) {
 			if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+				journeyOf(ctx).attempt(RouteLane)
 				return err
 			}
 		}
 	}
+	journeyOf(ctx).attempt(RouteDirect)
 	g := c.current()
 	defer g.users.leave()
 	return g.direct.Process(ctx, cmd)

@@ -14,6 +14,14 @@ import (
 //	unix://user:password@/run/redis.sock?db=1         a unix socket
 //	embedded://                                       in this process, see [ModeEmbedded]
 //
+//	redis+sentinel://user:password@s1:26379,s2:26379/mymaster/0?sentinel_password=...
+//
+// The last is a Sentinel deployment (also rediss+sentinel, valkey+sentinel and
+// valkeys+sentinel): the addresses are the sentinels, the path is the master's
+// name and the database, user and password are those of the data nodes. The
+// sentinels' own are the keys sentinel_username and sentinel_password. The
+// scheme's TLS holds for both links, unless sentinel_tls says otherwise.
+//
 // Every field is a query key, named as in [Fields]; an unknown key is an error.
 // Special characters in names and passwords are written in percent-escapes, as
 // in RFC 3986; a plus sign is a plus sign everywhere, also in the query. Whether
@@ -24,7 +32,11 @@ func ParseURL(raw string) (Config, error) { return NewBuilder().URL(raw).Build()
 // urlSchemes are the schemes and whether each means TLS.
 var urlSchemes = map[string]bool{
 	"redis": false, "valkey": false, "rediss": true, "valkeys": true, "unix": false, "embedded": false,
+	"redis" + sentinelScheme: false, "valkey" + sentinelScheme: false, "rediss" + sentinelScheme: true, "valkeys" + sentinelScheme: true,
 }
+
+// sentinelScheme is how the schemes end whose hosts are sentinels.
+const sentinelScheme = "+sentinel"
 
 // readURL reads a URL into the layer. The parser is our own because net/url's
 // errors repeat their input, and because of its form-decoding of plus signs.
@@ -66,7 +78,7 @@ func (u urlReader) read(raw string) (reason, fix string) {
 	case !found:
 		return "this is no URL", "write redis://host:6379"
 	case !known:
-		return "the scheme is none of redis, rediss, valkey, valkeys, unix and embedded", cmp.Or(didYouMean(scheme, schemeNames()), "write redis://host:6379")
+		return "the scheme is none of " + strings.Join(schemeNames(), ", "), cmp.Or(didYouMean(scheme, schemeNames()), "write redis://host:6379")
 	}
 
 	end := strings.IndexAny(rest, "/?#")
@@ -144,6 +156,10 @@ func (u urlReader) readTarget(scheme, host, path string) (reason, fix string) {
 		u.b.attribute([]string{"connection.addrs"}, origin{u.part("scheme embedded"), u.id})
 		u.said["connection.addrs"] = statement{"an embedded server", u.part("scheme embedded")}
 	}
+	if strings.HasSuffix(scheme, sentinelScheme) {
+		u.put("mode", string(ModeSentinel), "scheme "+scheme)
+		path = u.readMaster(path)
+	}
 	if host != "" {
 		if reason, fix := u.readHost(host); reason != "" {
 			return reason, fix
@@ -156,6 +172,16 @@ func (u urlReader) readTarget(scheme, host, path string) (reason, fix string) {
 		u.put("connection.db", db, "path")
 	}
 	return "", ""
+}
+
+// readMaster reads the name of the master, the first part of a path, and
+// returns what follows it.
+func (u urlReader) readMaster(path string) (rest string) {
+	name, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if name != "" {
+		u.put("sentinel.master", name, "path")
+	}
+	return rest
 }
 
 // readHost reads one address, or several separated by commas. Its errors repeat

@@ -45,12 +45,14 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 		f.applied = AppliedNo // fn has not begun, and a watch changes nothing
 		watch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, watch.lastTried())
 		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, EffectRead) {
 			return c.failed(ctx, watch, f)
 		}
 		if stop := c.pause(ctx, watch, f); stop != nil {
 			return c.stopped(ctx, watch, f, stop)
 		}
+		watch.tried = time.Now()
 	}
 }
 
@@ -133,6 +135,9 @@ func (h sectionHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if cancel != nil {
 			defer cancel()
 		}
+		if err := c.awaitWrites(ctx, cmd); err != nil {
+			return c.unsent(ctx, one, err)
+		}
 		err := next(ctx, cmd)
 		if answers(cmd, err) {
 			return err
@@ -153,6 +158,9 @@ func (h sectionHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 		}
 		if binding := bindingIn(cmds); binding != nil {
 			return failAll(cmds, c.refuseBinding(batch.name, binding))
+		}
+		if err := c.awaitWrites(ctx, cmds...); err != nil {
+			return failAll(cmds, c.unsent(ctx, batch, err))
 		}
 		if !isTransaction(cmds) {
 			c.counts.commands.Add(int64(len(cmds)))

@@ -13,7 +13,7 @@ import (
 
 // proof is what connecting proved, stage by stage.
 type proof struct {
-	steps    []step // of the last attempt, in the order of redisconn.Stages, none left out
+	steps    []step // of the last attempt, in the order of redisconn.Stages, none left out but that of sentinels where there are none
 	warnings []redisconn.Warning
 	attempts int                     // that failed
 	class    redisconn.Class         // of the failure; empty when everything is proved
@@ -179,6 +179,9 @@ func (p *proof) complete(cfg redisconn.Config) {
 	broken := p.failure().stage
 	p.steps = nil
 	for _, stage := range redisconn.Stages() {
+		if stage == redisconn.StageDiscover && !hasSentinels(cfg) {
+			continue
+		}
 		s, ok := tried[stage]
 		if !ok {
 			s = step{stage: stage, result: skipped, said: "not checked, needs " + string(broken)}
@@ -211,6 +214,9 @@ func (p *proof) count(result mark) int {
 	return n
 }
 
+// hasSentinels reports whether the addresses of a valid configuration are those of sentinels.
+func hasSentinels(cfg redisconn.Config) bool { return cfg.Sentinel.Master != "" }
+
 // notNeeded says why a stage has nothing to prove under this configuration; it
 // is empty for one that has.
 func notNeeded(stage redisconn.Stage, cfg redisconn.Config) string {
@@ -219,6 +225,8 @@ func notNeeded(stage redisconn.Stage, cfg redisconn.Config) string {
 		return "not asked for, the link is in clear"
 	case stage != redisconn.StageResolve:
 		return ""
+	case hasSentinels(cfg):
+		return "not needed, the sentinels name an address"
 	case cfg.Mode == redisconn.ModeEmbedded:
 		return "not needed, the server is in this process"
 	}

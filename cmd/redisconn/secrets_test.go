@@ -56,7 +56,7 @@ func TestNoOutputHoldsThePassword(t *testing.T) {
 	}
 	commands := [][]string{
 		{"check"}, {"check", "-o", "json"}, {"config"}, {"config", "-o", "json"}, {"config", "-o", "env"},
-		{"ping", "-n", "2", "--interval", "0s"}, {"ping", "-n", "2", "--interval", "0s", "-o", "json"}, {"demo"}, {},
+		{"ping", "-n", "2", "--interval", "0s"}, {"ping", "-n", "2", "--interval", "0s", "-o", "json"}, {"watch", "--once", "--interval", "100ms"}, {"demo"}, {},
 	}
 	for _, way := range ways {
 		for _, command := range commands {
