@@ -9,7 +9,7 @@ import (
 // lanePolicy says when commands take the lane, and for how long a flight may be
 // in the air. docs/routes.md has the measurements behind the numbers.
 type lanePolicy struct {
-	always    bool
+	when      Pipelining
 	operation time.Duration
 	read      time.Duration
 	pool      int
@@ -37,7 +37,7 @@ const (
 
 func newLanePolicy(cfg Config) lanePolicy {
 	return lanePolicy{
-		always:    cfg.Pipelining == PipeliningAlways,
+		when:      cfg.Pipelining,
 		operation: cfg.Timeouts.Operation,
 		read:      cfg.Timeouts.Read,
 		pool:      cfg.Pool.Size,
@@ -70,8 +70,10 @@ func (p lanePolicy) outlives(ctx context.Context) bool {
 // directUpTo is up to how many calls in flight go direct, by the shortest round trip lately.
 func (p lanePolicy) directUpTo(roundTrip time.Duration) int64 {
 	switch {
-	case p.always:
+	case p.when == PipeliningAlways:
 		return 0
+	case p.when == PipeliningOff:
+		return math.MaxInt64
 	case roundTrip >= farAway:
 		return int64(max(directNear, p.pool/2))
 	}

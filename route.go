@@ -2,11 +2,8 @@ package redisconn
 
 import (
 	"context"
-	"errors"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/redisconn/redisconn/internal/effect"
 )
 
 // way is how a command travels, for one attempt: sendPlain or sendBlocking.
@@ -15,17 +12,15 @@ type way func(c *Client, ctx context.Context, cmd redis.Cmder) error
 // sendPlain makes one attempt at a command that does not wait at the server: on
 // a pooled connection or, when many are in flight, in a flight of the lane.
 func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
-	if c.config.Pipelining != PipeliningOff {
-		g := c.generation.Load()
-		if g.lane.wanted(c.gate.inside()-int64(len(g.blocking.places))) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !g.cache.serves(cmd) {
-			if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
-				journeyOf(ctx).attempt(RouteLane)
-				return err
-			}
+	g := c.generation.Load()
+	if g.lane.wanted(c.gate.inside()-int64(len(g.blocking.places))) && mayShare(cmd) && !g.cache.serves(cmd) {
+		if err := g.lane.carry(ctx, cmd); err != errLaneShut {
+			journeyOf(ctx).attempt(RouteLane)
+			return err
 		}
 	}
 	journeyOf(ctx).attempt(RouteDirect)
-	g := c.current()
+	g = c.current()
 	defer g.users.leave()
 	return g.direct.Process(ctx, cmd)
 }
