@@ -24,6 +24,12 @@ const (
 	// in the program: then a connection of one's own is better than to wait for the
 	// next flight, as long as the pool has some.
 	farAway = time.Millisecond
+	// pilotsAtOnce is how many flights are under way where nothing is far away.
+	pilotsAtOnce = 2
+	// leastTogether and mostTogether bound a flight. A smaller one costs more system
+	// calls than the overlap gains; of a larger one the first command waits for
+	// the last.
+	leastTogether, mostTogether = 64, 256
 	// slenderFlights is how many flights in a row must have carried no more than
 	// go direct until the lane is left again.
 	slenderFlights = 32
@@ -80,6 +86,12 @@ func (p lanePolicy) directUpTo(roundTrip time.Duration) int64 {
 	return directNear
 }
 
+// together is how many of the calls in flight are best in one pipeline: half of
+// them, so that one half is written or read while the server answers the other.
+func together(calls int) int {
+	return min(max(calls/pilotsAtOnce, leastTogether), mostTogether)
+}
+
 // wanted reports whether a call is to take the lane when so many are in flight,
 // itself among them. Once many were, the lane is kept for whoever is not alone
 // until its flights have been slender for a while: else calls would change
@@ -109,6 +121,7 @@ func (l *lane) observe(took time.Duration, carried int) {
 	if limit != l.direct.Load() {
 		l.direct.Store(limit)
 	}
+	l.limit = together(carried + l.queued() + l.flying)
 	if l.slender++; int64(carried) > limit {
 		l.slender = 0
 	}

@@ -64,7 +64,7 @@ func (p *pilot) fly(f *flight) {
 	if ctx == nil {
 		ctx, _ = l.deadlines.bound(background, now)
 	}
-	p.takeOff()
+	p.takeOff(f)
 	_, err := exchange(ctx, l.client.Pipeline(), f.cmds)
 	if err != nil {
 		l.assess(f, err)
@@ -75,11 +75,12 @@ func (p *pilot) fly(f *flight) {
 	close(f.landed)
 }
 
-func (p *pilot) takeOff() {
+func (p *pilot) takeOff(f *flight) {
 	l := p.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p.stage = inAir
+	l.flying += len(f.cmds)
 	p.watch.Reset(l.policy.overlap(l.usual, l.least))
 }
 
@@ -95,6 +96,7 @@ func (p *pilot) land(f *flight, took time.Duration, err error) {
 		l.overdue.Add(-1)
 	}
 	p.stage = onGround
+	l.flying -= len(f.cmds)
 	if isAnswer(err) {
 		l.observe(took, len(f.cmds))
 	}
@@ -114,7 +116,7 @@ func (p *pilot) nextStage() {
 		p.stage = overdue
 		l.overdue.Add(1)
 	}
-	if l.open != nil {
+	if l.open != nil || len(l.full) > 0 {
 		l.callPilot()
 	}
 }
