@@ -303,7 +303,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}
 	pool := c.poolUse()
-	if f.beforeAnyConnection() && pool.full() {
+	if pool.full() && f.beforeAnyConnection() {
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}
 	c.counts.failures.Add(1)
