@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -108,10 +109,9 @@ func NewTestCluster(cfg Config, reply []any) TestCluster {
 	resolved := cfg.withDefaults()
 	silent := func(dialAddr) *redis.Options { return newSilentDriver().Options() }
 	cl.begin(func(string) *drivers {
-		return &drivers{
-			direct: newSilentDriver(), lane: &lane{client: newSilentDriver(), policy: lanePolicy{off: true}},
-			blocking: newBlockingRoute(resolved, silent, nil),
-		}
+		off := &lane{client: newSilentDriver()}
+		off.direct.Store(math.MaxInt64)
+		return &drivers{direct: newSilentDriver(), lane: off, blocking: newBlockingRoute(resolved, silent, nil)}
 	})
 	return TestCluster{cl}
 }
