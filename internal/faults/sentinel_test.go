@@ -79,7 +79,7 @@ func announced(t *testing.T, s *redisconntest.Sentinel) (at func() time.Time) {
 
 // failover is what callers saw of one.
 type failover struct {
-	callers    int // of each kind
+	callers    int      // of each kind
 	repeatable outcomes // SET
 	adding     outcomes // HINCRBY, in the ledger
 	verdict    redisconntest.Audit
