@@ -98,9 +98,9 @@ func TestKilledServerCostsOnlyTheWritesInFlight(t *testing.T) {
 			if c.adding.plainly.Load() > 0 {
 				t.Errorf("%d HINCRBY failed without maybe; first: %v", c.adding.plainly.Load(), c.adding.firstPlain())
 			}
-			// More than the pool's connections cannot have been on their way.
-			if size := int64(redisconn.DefaultConfig().Pool.Size); c.adding.maybe.Load() > size {
-				t.Errorf("%d HINCRBY were told maybe, %d could have been in flight", c.adding.maybe.Load(), size)
+			// Each of the fifty callers has one call on its way, on whichever route.
+			if most := int64(50); c.adding.maybe.Load() > most {
+				t.Errorf("%d HINCRBY were told maybe, %d could have been in flight", c.adding.maybe.Load(), most)
 			}
 			if len(c.verdict.Twice) > 0 || len(c.verdict.Lost) > 0 {
 				t.Errorf("audit: %v", c.verdict)
