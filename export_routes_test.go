@@ -28,7 +28,7 @@ func (c LaneChoice) Stick(n int) {
 }
 
 // Board reports whether somebody may join the next flight.
-func (c LaneChoice) Board() bool { return c.lane.board(background, nil) != nil }
+func (c LaneChoice) Board() bool { return c.lane.board(nil, nil) != nil }
 
 // IsFaithful is isFaithful.
 func IsFaithful(cmd, standIn redis.Cmder) bool { return isFaithful(cmd, standIn) }

@@ -46,7 +46,7 @@ type lane struct {
 // flight is a pipeline that gathers, flies and lands.
 type flight struct {
 	cmds   []redis.Cmder
-	ctx    context.Context // bounds it; nil while no passenger's does
+	bound  *sharedDeadline // of the passengers that stay; nil where all may leave
 	left   int             // passengers that gave up before departure
 	gone   bool            // it has departed: nobody can join or leave
 	landed chan struct{}   // closed when every command has its reply or its error
@@ -82,10 +82,10 @@ func newLane(c *Client, g *generation, options *redis.Options) *lane {
 
 // carry makes one attempt at a command in the next flight.
 func (l *lane) carry(ctx context.Context, cmd redis.Cmder) error {
-	if _, shared := ctx.(*sharedDeadline); shared {
+	if bound, shared := ctx.(*sharedDeadline); shared {
 		// The flight ends no later than the context, so the caller is still there
 		// when it lands, and the command can travel itself.
-		f := l.board(ctx, cmd)
+		f := l.board(bound, cmd)
 		if f == nil {
 			return errLaneShut
 		}
@@ -128,8 +128,8 @@ func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
 	return cmd.Err()
 }
 
-// board joins the next flight, or returns nil. A ctx that is not nil bounds the flight.
-func (l *lane) board(ctx context.Context, cmd redis.Cmder) *flight {
+// board joins the next flight, or returns nil. A bound that is not nil bounds the flight.
+func (l *lane) board(bound *sharedDeadline, cmd redis.Cmder) *flight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.open
@@ -145,8 +145,8 @@ func (l *lane) board(ctx context.Context, cmd redis.Cmder) *flight {
 		f = &flight{cmds: make([]redis.Cmder, 0, max(fewPassengers, l.last)), landed: make(chan struct{})}
 		l.open = f
 	}
-	if f.ctx == nil {
-		f.ctx = ctx // the first such context ends first
+	if f.bound == nil {
+		f.bound = bound // the first ends first
 	}
 	f.cmds = append(f.cmds, cmd)
 	return f

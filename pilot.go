@@ -59,10 +59,10 @@ func (p *pilot) gather() {
 // fly sends a flight and wakes its passengers.
 func (p *pilot) fly(f *flight) {
 	l := p.lane
-	ctx := f.ctx
 	now := time.Now()
-	if ctx == nil {
-		ctx, _ = l.deadlines.bound(background, now)
+	ctx, _ := l.deadlines.bound(background, now)
+	if f.bound != nil {
+		ctx = f.bound
 	}
 	p.takeOff(f)
 	_, err := exchange(ctx, l.client.Pipeline(), f.cmds)

@@ -270,12 +270,10 @@ func (c *Client) refused(name string) error {
 // unsent is the error of a call that never got past the gate.
 func (c *Client) unsent(ctx context.Context, call *call, err error) error {
 	class := ClassDown
-	var held *heldError
-	switch {
-	case errors.Is(err, ErrClosed):
-		class = ClassClosed
-	case errors.As(err, &held):
+	if held, ok := err.(*heldError); ok {
 		class = held.verdict()
+	} else if err == ErrClosed {
+		class = ClassClosed
 	}
 	return c.failed(ctx, call, failure{class: class, applied: AppliedNo, err: err})
 }
