@@ -2,7 +2,7 @@ GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What the coverage promise is about: the library. The command and the test kit
 # are tested too, and counted apart.
-LIBRARY     := .,./embedded/...,./internal/effect/...,./internal/respguard/...,./healthhttp/...,./statuspage/...
+LIBRARY     := .,./embedded/...,./internal/effect/...,./internal/respguard/...,./doctor/...,./healthhttp/...,./statuspage/...
 
 export REDISCONN_REQUIRE_REDIS := 1
 
@@ -61,11 +61,11 @@ quick: ## all tests, without the race detector and coverage
 
 .PHONY: docs
 docs: ## write the generated pages anew
-	$(GO) test . -run 'IsUpToDate' -update
+	$(GO) test . ./doctor -run 'IsUpToDate' -update
 
 .PHONY: docs-check
 docs-check: ## fail when a generated page is not up to date
-	$(GO) test . -run 'IsUpToDate' -count=1
+	$(GO) test . ./doctor -run 'IsUpToDate' -count=1
 
 .PHONY: faults
 faults: deps ## measure every fault beside plain go-redis and write docs/faults.md
@@ -92,7 +92,8 @@ fuzz: ## run every fuzz target for 20 seconds
 
 .PHONY: golden
 golden: ## write the golden files anew; read the diff before you commit it
-	$(GO) test . ./cmd/... ./healthhttp -run 'Golden|IsUpToDate' -update
+	$(GO) test . ./doctor ./healthhttp -run 'Golden|IsUpToDate' -update
+	$(GO) test ./cmd/... -run 'Golden' -update
 	cd benchmarks && $(GO) test ./internal/report -run Golden -update
 
 .PHONY: browser-test

@@ -20,6 +20,12 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 		return nil
 	}
 	name, send, body := "pipeline", c.sendPipeline, cmds
+	if c.onCluster() {
+		send = c.sendClusterPipeline
+		if len(cmds) == 1 {
+			name = cmds[0].Name()
+		}
+	}
 	if isTransaction(cmds) {
 		name, send, body = "transaction", c.sendTransaction, cmds[1:len(cmds)-1]
 	}
@@ -78,7 +84,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 	open := cmds // the commands without an answer so far; always a tail of cmds
 	for {
 		batch.attempts++
-		_, err := c.exec(ctx, redis.UniversalClient.Pipeline, open)
+		err := c.exec(ctx, open)
 		if err == nil || !slices.ContainsFunc(open, isOpen) {
 			return firstError(cmds)
 		}
@@ -211,7 +217,7 @@ func (c *Client) failEach(ctx context.Context, batch *call, cmds []redis.Cmder, 
 func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	for {
 		batch.attempts++
-		read, err := c.exec(ctx, redis.UniversalClient.TxPipeline, cmds)
+		read, err := c.transact(ctx, cmds)
 		f, failed := transactionFailure(cmds, read, err)
 		if !failed {
 			return err
@@ -308,24 +314,41 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 }
 
 // pipelineKind makes a driver's pipeline: a plain one, or a transaction.
-type pipelineKind func(redis.UniversalClient) redis.Pipeliner
+type pipelineKind func(*redis.Client) redis.Pipeliner
 
-// exec runs cmds through a pipeline of the driver, on the pool's connections or,
-// when one of them may wait at the server, on one of its own. Its error is nil
-// when no command has one; read is what assignReplies found.
-func (c *Client) exec(ctx context.Context, pipeline pipelineKind, cmds []redis.Cmder) (read bool, err error) {
+// exec makes one attempt at a pipeline to a single server.
+func (c *Client) exec(ctx context.Context, cmds []redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
+	_, err := c.execAt(ctx, g.drivers, (*redis.Client).Pipeline, cmds)
+	return err
+}
+
+// transact makes one attempt at a transaction. See [exchange] for what it returns.
+func (c *Client) transact(ctx context.Context, cmds []redis.Cmder) (read bool, err error) {
+	g := c.current()
+	defer g.users.leave()
+	if g.cluster != nil {
+		journeyOf(ctx).attempt(RouteDirect)
+		return g.cluster.transact(ctx, cmds)
+	}
+	return c.execAt(ctx, g.drivers, (*redis.Client).TxPipeline, cmds)
+}
+
+// execAt makes one attempt at a batch, on the connections of a server's pool or,
+// when one of the commands may wait at the server, on one of its own. See
+// [exchange] for what it returns.
+func (c *Client) execAt(ctx context.Context, d *drivers, pipeline pipelineKind, cmds []redis.Cmder) (read bool, err error) {
 	if !slices.ContainsFunc(cmds, waitsAtServer) {
 		c.holders.batches.Add(1)
 		defer c.holders.batches.Add(-1)
 		journeyOf(ctx).attempt(RouteDirect)
-		return exchange(ctx, pipeline(g.direct), cmds)
+		return exchange(ctx, pipeline(d.direct), cmds)
 	}
 	c.routes.blocking.Add(int64(len(cmds)))
 	journeyOf(ctx).attempt(RouteBlocking)
 	began := false
-	err = g.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
+	err = d.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
 		began = true
 		read, err = exchange(ctx, pipeline(driver), cmds)
 		return err
@@ -337,7 +360,8 @@ func (c *Client) exec(ctx context.Context, pipeline pipelineKind, cmds []redis.C
 }
 
 // exchange sends cmds through a pipeline of the driver and sorts out which of
-// them were answered.
+// them were answered. Its error is nil when no command has one; read is what
+// assignReplies found.
 func exchange(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
 	expectReplies(cmds)
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {

@@ -20,8 +20,9 @@ import (
 // their own, and the pool stays with those that come and go. How many there are
 // is bounded, because every one of them is a client to the server.
 type blockingRoute struct {
-	dial    func(*line) dialAddr
-	target  *target
+	config  Config
+	options func(dialAddr) *redis.Options // of a connection to the server, for a dial
+	dial    dialAddr
 	places  chan struct{} // holds one for each command under way
 	holders holders       // who they are
 
@@ -38,21 +39,8 @@ type line struct {
 	conn   atomic.Pointer[net.Conn] // what was dialled last
 }
 
-func newBlockingRoute(g *generation, hooks *hookChain) *blockingRoute {
-	open := g.dialThrough(hooks)
-	return &blockingRoute{
-		target: g.target,
-		places: make(chan struct{}, g.config.Pool.Blocking),
-		dial: func(l *line) dialAddr {
-			return func(ctx context.Context, addr string) (net.Conn, error) {
-				conn, err := open(ctx, addr)
-				if err == nil {
-					l.conn.Store(&conn)
-				}
-				return conn, err
-			}
-		},
-	}
+func newBlockingRoute(cfg Config, options func(dialAddr) *redis.Options, dial dialAddr) *blockingRoute {
+	return &blockingRoute{config: cfg, options: options, dial: dial, places: make(chan struct{}, cfg.Pool.Blocking)}
 }
 
 // carry lets send have a connection for something that may wait at the server
@@ -65,7 +53,7 @@ func (r *blockingRoute) carry(ctx context.Context, name string, timeout time.Dur
 	defer r.holders.hold(name)()
 	l := r.take()
 	untouched := context.AfterFunc(ctx, l.cut)
-	err := l.open(ctx, r.target.config.Timeouts.Dial)
+	err := l.open(ctx, r.config.Timeouts.Dial)
 	if err == nil {
 		err = send(l.client)
 	}
@@ -130,7 +118,13 @@ func (r *blockingRoute) take() *line {
 		return l
 	}
 	l := &line{}
-	options := driverOptions(r.target.config, r.target.addr, r.dial(l))
+	options := r.options(func(ctx context.Context, addr string) (net.Conn, error) {
+		conn, err := r.dial(ctx, addr)
+		if err == nil {
+			l.conn.Store(&conn)
+		}
+		return conn, err
+	})
 	options.PoolSize, options.MinIdleConns, options.MaxIdleConns = 1, 0, 1
 	// How long a reply may take is for the command's own timeout to say, and its
 	// context knows that. The driver knows it only of its own typed commands.
@@ -143,7 +137,7 @@ func (r *blockingRoute) take() *line {
 func (r *blockingRoute) giveBack(l *line) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended || len(r.idle) >= r.target.config.Pool.MaxIdle {
+	if r.ended || len(r.idle) >= r.config.Pool.MaxIdle {
 		return false
 	}
 	r.idle = append(r.idle, l)
@@ -197,12 +191,8 @@ func waitsAtServer(cmd redis.Cmder) bool {
 	return waits
 }
 
-// sendBlocking makes one attempt on the blocking route.
-func (c *Client) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
-	g := c.current()
-	defer g.users.leave()
-	c.routes.blocking.Add(1)
-	journeyOf(ctx).attempt(RouteBlocking)
+// send makes one attempt at a command.
+func (r *blockingRoute) send(ctx context.Context, cmd redis.Cmder) error {
 	timeout, _ := effect.BlockingTimeout(cmd.Args())
-	return g.blocking.carry(ctx, cmd.Name(), timeout, func(driver *redis.Client) error { return driver.Process(ctx, cmd) })
+	return r.carry(ctx, cmd.Name(), timeout, func(driver *redis.Client) error { return driver.Process(ctx, cmd) })
 }

@@ -14,9 +14,8 @@ import (
 // how long the server is busy with one of them, and how much is lost with it.
 const bulkKeys = 500
 
-// keyGroups gathers keys into groups of up to size that one command may name
-// together. A standalone server takes any; for a cluster this is the place to
-// gather by slot.
+// keyGroups gathers keys into groups of up to size that one command names
+// together. On a cluster that is sent in parts, one for each slot.
 func keyGroups(keys iter.Seq[string], size int) iter.Seq[[]string] {
 	return func(yield func([]string) bool) {
 		group := make([]string, 0, size)
@@ -140,8 +139,8 @@ func (c *Client) ScanKeys(ctx context.Context, match string, opts ScanOptions) i
 // less than a millisecond for it.
 const defaultScanCount = 1000
 
-// scanPages yields the pages of a scan. On a cluster this will go over every
-// master, each with a cursor of its own.
+// scanPages yields the pages of a scan. On a cluster it goes over every master,
+// each with a cursor of its own.
 func (c *Client) scanPages(ctx context.Context, match string, opts ScanOptions) iter.Seq2[[]string, error] {
 	count := int64(opts.Count)
 	if count <= 0 {
@@ -154,24 +153,51 @@ func (c *Client) scanPages(ctx context.Context, match string, opts ScanOptions) 
 			seen[key] = struct{}{}
 			return known
 		}
-		for cursor := uint64(0); ; {
-			page, next, err := c.scanPage(ctx, cursor, match, count, opts.Type)
-			if opts.Distinct {
-				page = slices.DeleteFunc(page, known)
+		for _, slot := range c.scanSlots() {
+			for cursor, more := uint64(0), true; more; more = cursor != 0 {
+				var page []string
+				var err error
+				page, cursor, err = c.scanPage(ctx, slot, cursor, match, count, opts.Type)
+				if opts.Distinct {
+					page = slices.DeleteFunc(page, known)
+				}
+				if !yield(page, err) || err != nil {
+					return
+				}
 			}
-			if !yield(page, err) || err != nil || next == 0 {
-				return
-			}
-			cursor = next
 		}
 	}
 }
 
-func (c *Client) scanPage(ctx context.Context, cursor uint64, match string, count int64, keyType string) ([]string, uint64, error) {
-	if keyType != "" {
-		return c.ScanType(ctx, cursor, match, count, keyType).Result()
+// scanSlots is a slot of each shard of a cluster: whoever serves it is the one to
+// scan, also after a failover. A single server is scanned as it is.
+func (c *Client) scanSlots() []int {
+	if !c.onCluster() {
+		return []int{noSlot}
 	}
-	return c.Scan(ctx, cursor, match, count).Result()
+	var slots []int
+	for _, layout := range c.generation.Load().cluster.table.Load().topology.shards {
+		slots = append(slots, layout.slots[0].first)
+	}
+	return slots
+}
+
+func (c *Client) scanPage(ctx context.Context, slot int, cursor uint64, match string, count int64, keyType string) ([]string, uint64, error) {
+	args := []any{"scan", cursor}
+	if match != "" {
+		args = append(args, "match", match)
+	}
+	args = append(args, "count", count)
+	if keyType != "" {
+		args = append(args, "type", keyType)
+	}
+	scan := redis.NewScanCmd(ctx, nil, args...)
+	var cmd redis.Cmder = scan
+	if slot != noSlot {
+		cmd = pinned(scan, slot)
+	}
+	_ = c.Process(ctx, cmd) // the command carries its error
+	return scan.Result()
 }
 
 // DeleteOptions are the options of DeleteMatching.

@@ -43,6 +43,9 @@ const (
 	ClassBusy        Class = "busy"
 	ClassOOM         Class = "oom"
 	ClassMoved       Class = "moved"
+	ClassCrossSlot   Class = "cross-slot"
+	ClassMode        Class = "mode"
+	ClassAddress     Class = "address-refused"
 	ClassTimeout     Class = "timeout"
 	ClassLost        Class = "connection-lost"
 	ClassPool        Class = "pool-exhausted"
@@ -103,6 +106,9 @@ var classes = []ClassInfo{
 	{Class: ClassBusy, Meaning: "a script or function keeps the server busy", Causes: "a slow Lua script", Next: "SCRIPT KILL or FUNCTION KILL ends one that has not written yet"},
 	{Class: ClassOOM, Meaning: "the server is out of memory and refuses writes", Causes: "maxmemory reached with maxmemory-policy noeviction", Next: "raise maxmemory, choose an eviction policy or delete data"},
 	{Class: ClassMoved, Meaning: "the key lives on another node of a cluster", Causes: "a standalone client that talks to a cluster", Next: "connect as a cluster client"},
+	{Class: ClassCrossSlot, Meaning: "the keys are in different slots of the cluster, and one command or transaction stays inside one", Causes: "keys that were chosen without regard to where they go", Next: "give keys that are used together a common hash tag, the part in braces: {user:42}:cart and {user:42}:name; see docs/topologies.md"},
+	{Class: ClassMode, Meaning: "the deployment is not of the kind that the configuration says", Causes: "a cluster's node behind redis://, one server behind redis+cluster:// or several addresses", Next: "let mode be auto, or set the mode that the error names", Fatal: true},
+	{Class: ClassAddress, Meaning: "Redis named an address that this client may not connect to", Causes: "nodes that announce addresses of another network, a rogue or misconfigured node", Next: "if the address is right, cover it in connection.allow_addrs or map it with WithAddressMap; if not, look at who named it"},
 	{Class: ClassTimeout, Meaning: "no answer came in time", Causes: "a slow command, an overloaded or stopped server, a link that went silent", Next: "SLOWLOG and LATENCY DOCTOR on the server; compare the deadline with health's p99"},
 	{Class: ClassLost, Meaning: "the connection broke", Causes: "a restart, a failover, CLIENT KILL, an idle timeout of the server or of something between", Next: "look at the server's log; with idle links, set pool.idle_timeout below the server's timeout"},
 	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size, or pool.blocking where commands such as BLPOP hold those"},
@@ -185,6 +191,7 @@ var replyClasses = map[string]Class{
 	"OOM":         ClassOOM,
 	"MOVED":       ClassMoved,
 	"ASK":         ClassMoved,
+	"CROSSSLOT":   ClassCrossSlot,
 	"NOPROTO":     ClassProtocol,
 }
 
@@ -249,6 +256,16 @@ func diagnose(err error) failure {
 		return failure{class: ClassDraining, applied: AppliedNo, err: err}
 	case errors.Is(err, ErrClosed):
 		return failure{class: ClassClosed, applied: AppliedNo, err: err}
+	case errors.As(err, new(*modeError)):
+		return failure{class: ClassMode, applied: AppliedNo, err: err}
+	case errors.As(err, new(*crossSlotError)), errors.Is(err, errScan):
+		return failure{class: ClassCrossSlot, applied: AppliedNo, err: err}
+	case errors.Is(err, errStateful):
+		return failure{class: ClassUnknown, applied: AppliedNo, err: err}
+	case errors.As(err, new(*strayError)):
+		return failure{class: ClassTryAgain, applied: AppliedNo, err: err}
+	case errors.As(err, new(*unservedError)):
+		return failure{class: ClassClusterDown, applied: AppliedNo, err: err}
 	case isParserError(err):
 		return failure{class: ClassProtocol, applied: AppliedMaybe, err: err}
 	}
@@ -298,10 +315,13 @@ func transportClass(err error) Class {
 		mismatch  *mismatchError
 		limit     *respguard.LimitError
 		timeout   net.Error
+		address   *addressError
 	)
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &address):
+		return ClassAddress
 	case errors.As(err, &mismatch), errors.As(err, &header):
 		return ClassTLSMismatch
 	case errors.As(err, &verify), strings.HasPrefix(err.Error(), "tls: "),

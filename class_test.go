@@ -93,6 +93,12 @@ var causes = []struct {
 	{replied(redisconntest.OutOfMemory), redisconn.ClassOOM, redisconn.AppliedNo},
 	{replied("MOVED 3999 127.0.0.1:6381"), redisconn.ClassMoved, redisconn.AppliedNo},
 	{replied("ASK 3999 127.0.0.1:6381"), redisconn.ClassMoved, redisconn.AppliedNo},
+	{replied("CROSSSLOT Keys in request don't hash to the same slot"), redisconn.ClassCrossSlot, redisconn.AppliedNo},
+	{redisconn.CrossSlot("a", "b"), redisconn.ClassCrossSlot, redisconn.AppliedNo},
+	{redisconn.SentOn(5, replied("MOVED 1 10.0.0.1:6379")), redisconn.ClassTryAgain, redisconn.AppliedNo},
+	{redisconn.Unserved(7), redisconn.ClassClusterDown, redisconn.AppliedNo},
+	{redisconn.WrongMode("no cluster but standalone", "use the scheme redis"), redisconn.ClassMode, redisconn.AppliedNo},
+	{dialFailed(redisconn.AddressRefused("169.254.169.254:80", "link-local")), redisconn.ClassAddress, redisconn.AppliedNo},
 }
 
 func dialFailed(err error) error { return redisconn.LinkError("dial", err) }

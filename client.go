@@ -65,6 +65,7 @@ type Client struct {
 	renewals      renewals
 	stream        stream // the subscription to the credentials provider, where there is one
 	subscriptions subscriptions
+	refusedAddrs  sync.Map        // addresses that were refused and told of
 	attempts      attempts        // to connect
 	told          told            // what attempts to connect have told; whoever connects owns it
 	installing    sync.Mutex      // a generation is installed before the end of life, or not at all
@@ -183,7 +184,7 @@ func (c *Client) AddHook(hook redis.Hook) { c.hooks.add(hook) }
 // client of a later generation is another one: do not keep it.
 func (c *Client) Unwrap() redis.UniversalClient {
 	if g := c.generation.Load(); g != nil {
-		return g.direct
+		return g.lent
 	}
 	return nil
 }
@@ -191,7 +192,7 @@ func (c *Client) Unwrap() redis.UniversalClient {
 // PoolStats returns the driver's numbers of the current generation; zeros before Connect.
 func (c *Client) PoolStats() *redis.PoolStats {
 	if g := c.generation.Load(); g != nil {
-		return g.direct.PoolStats()
+		return g.lent.PoolStats()
 	}
 	return &redis.PoolStats{}
 }
@@ -232,6 +233,7 @@ type options struct {
 	dial       DialFunc
 	hooks      []redis.Hook
 	embedded   EmbeddedServer
+	place      AddressMap
 	background bool
 
 	credentials CredentialsFunc

@@ -5,6 +5,7 @@ import "slices"
 // Clone returns a copy that shares no memory with c.
 func (c Config) Clone() Config {
 	c.Connection.Addrs = slices.Clone(c.Connection.Addrs)
+	c.Connection.AllowAddrs = slices.Clone(c.Connection.AllowAddrs)
 	return c
 }
 

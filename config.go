@@ -29,16 +29,26 @@ type Config struct {
 	Health     HealthConfig     // how health is sampled and judged
 	Reload     ReloadConfig     // how files that change are noticed
 	Cache      CacheConfig      // a client-side cache of what was read; default none
+	Cluster    ClusterConfig    // of a cluster: where reads go, how it is followed
 }
 
 // ConnectionConfig is where to connect and as whom.
 type ConnectionConfig struct {
 	// Addrs are the servers' addresses: host:port, [IPv6]:port, a bare host
 	// (port 6379 is meant), or the absolute path of a unix socket. A standalone
-	// server has exactly one. Default: localhost:6379. Of a Sentinel deployment
+	// server has exactly one; of a cluster any of its nodes will do, and more than
+	// one survive the loss of one. Default: localhost:6379. Of a Sentinel deployment
 	// they are the sentinels, whose port is 26379: one that answers is enough to
 	// find the master and the other sentinels.
 	Addrs []string
+
+	// AllowAddrs are the addresses that Redis may send this client to, and with it
+	// the password, besides Addrs: a network (10.0.0.0/8), the end of a name
+	// (.cache.internal) or a whole one, each with :port where only that is meant.
+	// Default: those of the same kind as Addrs, be that loopback, private or
+	// public. Link-local addresses and unix sockets are refused always. See
+	// docs/topologies.md.
+	AllowAddrs []string
 
 	// Username is the ACL user. Empty means Redis's user "default".
 	Username string
@@ -52,7 +62,8 @@ type ConnectionConfig struct {
 	// It contradicts Password.
 	PasswordFile string
 
-	// DB is the number of the logical database, 0 to 16383; default 0.
+	// DB is the number of the logical database, 0 to 16383; default 0. A cluster
+	// has no other.
 	DB int
 
 	// ClientName names every connection in CLIENT LIST; default none.
@@ -155,14 +166,39 @@ type CacheConfig struct {
 	MaxStaleness time.Duration // a reply is asked for anew after this time, whatever the server tells; default 1m
 }
 
+// ClusterConfig is how a cluster is read and followed.
+type ClusterConfig struct {
+	// ReadFrom is which nodes of a shard commands go to that change nothing.
+	// Replicas lag behind: what was just written may not be there yet. Default
+	// ReadFromMaster.
+	ReadFrom ReadFrom
+
+	// RefreshInterval is how old the knowledge of who serves which keys may get
+	// while nothing hints at a change, also without any traffic; default 10s.
+	// Redirections and failing nodes refresh it at once.
+	RefreshInterval time.Duration
+}
+
+// ReadFrom is which nodes of a cluster's shard answer reads.
+type ReadFrom string
+
+// Where reads may go. Writes, scripts and commands without keys go to masters.
+const (
+	ReadFromMaster        ReadFrom = "master"         // the shard's master; the default
+	ReadFromPreferReplica ReadFrom = "prefer-replica" // its replicas in turn, the master when none of them answers
+	ReadFromReplica       ReadFrom = "replica"        // its replicas alone
+	ReadFromNearest       ReadFrom = "nearest"        // whoever answers PING fastest
+)
+
 // Mode is the kind of deployment the addresses lead to.
 type Mode string
 
-// The modes. Cluster has its place here and is not accepted yet.
+// The modes.
 const (
-	ModeAuto       Mode = "auto"       // by the shape of the configuration: a master's name means sentinel; the default
+	ModeAuto       Mode = "auto"       // a master's name means sentinel, several addresses a cluster; one server is asked what it is; the default
 	ModeStandalone Mode = "standalone" // one server
 	ModeSentinel   Mode = "sentinel"   // the master that sentinels name
+	ModeCluster    Mode = "cluster"    // several shards, each with a part of the keys
 	ModeEmbedded   Mode = "embedded"   // in this process, for development and tests; needs package embedded
 )
 

@@ -180,7 +180,12 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 		return false
 	}
 	c.generation.Store(newGeneration(1, t, c))
-	c.subscriptions.begin(c.newSubscriber(t))
+	if t.cluster != nil {
+		c.subscriptions.begin(c.newClusterSubscribers(t))
+	} else {
+		driver := c.newSubscriber(t)
+		c.subscriptions.begin(driver, driver)
+	}
 	m := newMonitor(c, t, p, facts)
 	c.monitor.Store(m)
 	registerDriverLog(c)
@@ -191,6 +196,7 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 		c.watch.Store(w)
 		c.background.Go(func() { w.run(c.life) })
 	}
+	c.tellTopology(t)
 	// Who hears that the client is ready may send a command at once.
 	c.gate.open()
 	c.machine.to(StateReady, "verified")

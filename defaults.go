@@ -77,6 +77,9 @@ func (c Config) withDefaults() Config {
 	h.RecoverAfter = cmp.Or(h.RecoverAfter, 2)
 
 	c.Reload.Interval = cmp.Or(c.Reload.Interval, time.Second)
+
+	c.Cluster.ReadFrom = cmp.Or(c.Cluster.ReadFrom, ReadFromMaster)
+	c.Cluster.RefreshInterval = cmp.Or(c.Cluster.RefreshInterval, 10*time.Second)
 	return c
 }
 

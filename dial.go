@@ -21,6 +21,8 @@ type dialer struct {
 	tls     *tls.Config     // nil: plaintext; without a server name it is the address's host
 	secret  Secret          // that will be sent over the connections
 	shown   certificates    // of the servers
+	allow   *allowList      // which addresses may be dialled; nil: there is only one, in this process
+	place   AddressMap      // where a node's address is reached from here; nil: where it says
 	links   links           // that are open
 	silence time.Duration   // after which the kernel is to give up a peer
 	timeout time.Duration   // for one attempt
@@ -31,7 +33,7 @@ type dialer struct {
 
 // again is a dialer like d that lives within life and has no connections yet.
 func (d *dialer) again(life context.Context) *dialer {
-	next := &dialer{open: d.open, own: d.own, tls: d.tls, secret: d.secret, silence: d.silence, timeout: d.timeout, watched: d.watched}
+	next := &dialer{open: d.open, own: d.own, allow: d.allow, place: d.place, tls: d.tls, secret: d.secret, silence: d.silence, timeout: d.timeout, watched: d.watched}
 	next.life, next.end = context.WithCancel(life)
 	return next
 }
@@ -49,7 +51,7 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 		}
 	}
 	began := time.Now()
-	conn, err := d.open(ctx, addressNetwork(addr), addr)
+	conn, err := d.connect(ctx, addr)
 	if err != nil {
 		return nil, report.failed(stageOfDial(err), &linkError{phase: phaseDial, err: err})
 	}
@@ -72,6 +74,31 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	d.shown.met(addr, state.PeerCertificates[0]) // a server without one does not get through a handshake
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
 	return d.link(addr, secure, conn), nil
+}
+
+// connect opens a stream to the place of an address, if this client may go there.
+func (d *dialer) connect(ctx context.Context, addr string) (conn net.Conn, err error) {
+	if d.allow == nil {
+		return d.open(ctx, addressNetwork(addr), addr)
+	}
+	to, err := d.allow.vet(ctx, d.placeOf(addr))
+	if err != nil {
+		return nil, err
+	}
+	for _, place := range to {
+		if conn, err = d.open(ctx, addressNetwork(place), place); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+// placeOf is where an address is reached from here.
+func (d *dialer) placeOf(addr string) string {
+	if d.place == nil {
+		return addr
+	}
+	return d.place(addr)
 }
 
 // resolve tells what the host's name stands for, where there is a name and it
@@ -166,7 +193,7 @@ func (d *dialer) tlsFor(addr string) *tls.Config {
 		return d.tls
 	}
 	own := d.tls.Clone()
-	own.ServerName = addressHost(addr)
+	own.ServerName = addressHost(d.placeOf(addr))
 	return own
 }
 

@@ -28,6 +28,13 @@
 // error is a [*ConnectError]. [WithBackgroundConnect] is for services to which
 // Redis is optional.
 //
+// # Clusters
+//
+// Several addresses, or one server that says so, are a cluster: every command goes
+// to the node that serves its keys, and on when they move; health tells of every
+// node. docs/topologies.md has what differs from a single server. Addresses that
+// Redis names are held against an allow-list before they are dialled.
+//
 // # Time
 //
 // Every call has one time budget: its context's deadline or, without one,

@@ -61,8 +61,8 @@ func driverOptions(cfg Config, addr string, dial dialAddr) *redis.Options {
 	}
 }
 
-// serverName is what errors and health call a deployment: the address of its
-// one server, or its master's name and the sentinels.
+// serverName is what errors and health call a deployment: the address of its one
+// server, those by which a cluster is found, or its master's name and the sentinels.
 func serverName(cfg Config) string {
 	addrs := cfg.Connection.Addrs
 	switch {
@@ -71,7 +71,7 @@ func serverName(cfg Config) string {
 	case len(addrs) == 0:
 		return string(ModeEmbedded)
 	}
-	return addrs[0]
+	return strings.Join(addrs, ",")
 }
 
 // server is what errors call the server that commands go to: behind sentinels

@@ -190,7 +190,7 @@ func TestABrokenURLInTheEnvironmentIsTheOnlyComplaint(t *testing.T) {
 func TestEveryProblemOfTheEnvironmentIsReportedAtOnce(t *testing.T) {
 	_, err := fromMap(map[string]string{
 		"REDIS_PORT": "x", "REDIS_DB": "-1", "REDIS_POOL_SIZE": "many", "REDIS_POOL_MIN_IDLE": "50", "REDIS_TLS": "maybe",
-		"REDIS_TLS_CA_FILE": "/ca.pem", "REDIS_RETRY_BUDGET": "0", "REDIS_MODE": "cluster",
+		"REDIS_TLS_CA_FILE": "/ca.pem", "REDIS_RETRY_BUDGET": "0", "REDIS_MODE": "custer",
 	}).Build()
 	got := map[string]string{}
 	for _, e := range redisconn.FieldErrors(err) {

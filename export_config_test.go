@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -80,19 +81,10 @@ func RuleFields() [][]string {
 	return fields
 }
 
-// LintRow is a row of the table of lints.
-type LintRow struct {
-	Code, Field, About, Fix string
-	OfConfig                bool // found by Config.Lint
-}
-
-// LintTable returns every lint.
-func LintTable() []LintRow {
-	rows := make([]LintRow, len(configLints))
-	for i, l := range configLints {
-		rows[i] = LintRow{l.code, l.field, l.about, l.fix, l.find != nil}
-	}
-	return rows
+// IsConfigLint reports whether [Config.Lint] finds the code, rather than a
+// [Builder] or whoever reads a file.
+func IsConfigLint(code string) bool {
+	return slices.ContainsFunc(configLints, func(l lint) bool { return l.code == code && l.find != nil })
 }
 
 // EnvOnly returns the variables that stand for no field, with what they mean.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -20,6 +21,7 @@ type serverFacts struct {
 	Replicas *int             // connected replicas, of a master
 	Link     string           // "up" or "down", of a replica
 	Lags     map[string]int64 // of a master's replicas, by their addresses: how many bytes they are behind
+	Offset   *int64           // how much of the replication stream it has written, or read
 }
 
 // facts asks HELLO, which any user may, and INFO, which is in @dangerous.
@@ -48,11 +50,25 @@ func (p *probe) facts(ctx context.Context) serverFacts {
 			facts.Replicas = &n
 		}
 	}
+	offset := "master_repl_offset"
+	if facts.Role == "replica" {
+		offset = "slave_repl_offset"
+	}
+	if n, err := strconv.ParseInt(infoFields(replication)[offset], 10, 64); err == nil {
+		facts.Offset = &n
+	}
 	if info := infoFields(persistence); info != nil && info["loading"] != "" {
 		loading := info["loading"] == "1"
 		facts.Loading = &loading
 	}
 	return facts
+}
+
+// renew asks again once the facts have got old.
+func (p *probe) renew(ctx context.Context, facts *serverFacts, at *time.Time) {
+	if time.Since(*at) > factsEvery {
+		*facts, *at = p.facts(ctx), time.Now()
+	}
 }
 
 // learnFromHello reads HELLO's map, which RESP 2 flattens to a list.

@@ -79,11 +79,14 @@ const (
 // configFields has one row for every leaf of Config; a reflection test holds it to that.
 var configFields = []field{
 	{path: "mode", env: "MODE", at: func(c *Config) any { return &c.Mode },
-		choices: []string{string(ModeAuto), string(ModeStandalone), string(ModeSentinel), string(ModeEmbedded)},
-		doc:     "kind of deployment the addresses lead to; auto judges by the rest of the configuration"},
+		choices: []string{string(ModeAuto), string(ModeStandalone), string(ModeSentinel), string(ModeCluster), string(ModeEmbedded)},
+		doc:     "kind of deployment the addresses lead to; for auto a master's name means sentinel, several addresses a cluster, and one server is asked what it is"},
 
 	{path: "connection.addrs", env: "ADDRS", at: func(c *Config) any { return &c.Connection.Addrs },
 		doc: "servers, or the sentinels: host:port, [IPv6]:port, host (port 6379 is meant, of a sentinel 26379), or the absolute path of a unix socket"},
+	{path: "connection.allow_addrs", env: "ALLOW_ADDRS", at: func(c *Config) any { return &c.Connection.AllowAddrs },
+		unset: "addresses of the same kind as connection.addrs: loopback, private or public",
+		doc:   "where Redis may send this client besides connection.addrs: networks (10.0.0.0/8), names or their ends (.cache.internal), each with :port if need be"},
 	{path: "connection.username", env: "USERNAME", at: func(c *Config) any { return &c.Connection.Username },
 		unset: "Redis's user default",
 		doc:   "ACL user"},
@@ -280,6 +283,13 @@ var configFields = []field{
 		unset: "1m",
 		zero:  "a lost message must not hide a change for ever: the longest is 24h",
 		doc:   "a reply is asked for anew after this time, whatever the server tells"},
+
+	{path: "cluster.read_from", env: "CLUSTER_READ_FROM", at: func(c *Config) any { return &c.Cluster.ReadFrom },
+		choices: []string{string(ReadFromMaster), string(ReadFromPreferReplica), string(ReadFromReplica), string(ReadFromNearest)},
+		doc:     "nodes of a cluster's shard that answer reads; replicas lag behind"},
+	{path: "cluster.refresh_interval", env: "CLUSTER_REFRESH_INTERVAL", at: func(c *Config) any { return &c.Cluster.RefreshInterval },
+		zero: "to refresh rarely write up to 1h",
+		doc:  "how old the knowledge of who serves which keys may get while nothing hints at a change"},
 }
 
 // envOnly are the variables that stand for no single field.

@@ -119,6 +119,8 @@ var others = map[string]string{
 	"health.interval": "2s", "health.timeout": "300ms", "health.warn_latency": "20ms", "health.fail_after": "5", "health.recover_after": "1",
 	"reload.interval": "5s", "reload.off": "true",
 	"cache.enabled": "true", "cache.max_entries": "500", "cache.max_staleness": "10s",
+	"connection.allow_addrs": "10.0.0.0/8,.cache.internal:6379",
+	"cluster.read_from":      "nearest", "cluster.refresh_interval": "30s",
 }
 
 // excluded are the fields that another one of others contradicts: their files.

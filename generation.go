@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"time"
 
@@ -19,10 +20,8 @@ type generation struct {
 	number   int
 	since    time.Time
 	users    tally                 // who uses it now; one that was replaced ends when they have left
-	direct   redis.UniversalClient // pooled connections
-	lane     *lane                 // shared pipelines
-	blocking *blockingRoute        // for commands that wait at the server
-	cache    *readCache            // of the direct route; nil where there is none
+	lent     redis.UniversalClient // what Unwrap lends
+	*drivers                       // of the one server; nil on a cluster, whose nodes have their own
 	breakers dialBreakers
 }
 
@@ -30,14 +29,13 @@ type generation struct {
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, c *Client) *generation {
 	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
-	options := driverOptions(t.config, t.addr, g.dialThrough(c.hooks))
-	if t.config.Cache.Enabled {
-		g.cache = newReadCache(t.config.Cache, &c.cache)
-		options.ClientSideCache = g.cache
+	if t.cluster == nil {
+		g.drivers = newDrivers(c, g, t.addr, driverOptions)
+		g.lent = g.direct
+		return g
 	}
-	g.direct = redis.NewClient(options)
-	g.lane = newLane(c, g)
-	g.blocking = newBlockingRoute(g, c.hooks)
+	t.cluster.begin(func(addr string) *drivers { return newDrivers(c, g, addr, nodeOptions) })
+	g.lent = redis.NewClusterClient(clusterOptions(t.config, t.cluster.slots, g.dialThrough(c.hooks)))
 	return g
 }
 
@@ -45,6 +43,9 @@ func newGeneration(number int, t *target, c *Client) *generation {
 // connection to the driver: see brokenLink.
 func (g *generation) dialThrough(hooks *hookChain) dialAddr {
 	return func(ctx context.Context, addr string) (net.Conn, error) {
+		if failed := g.knownDead(addr); failed != nil {
+			return brokenLink{failed}, nil
+		}
 		conn, failed := g.breakers.of(addr).dial(func() (net.Conn, *linkError) { return g.open(ctx, addr, hooks) })
 		if failed != nil {
 			return brokenLink{failed}, nil
@@ -71,22 +72,36 @@ func (t *target) open(ctx context.Context, addr string, hooks *hookChain) (net.C
 // use: their commands return at once.
 func (g *generation) close() error {
 	g.dialer.end()
-	g.blocking.end()
-	var all error
-	for _, err := range []error{g.lane.end(), g.direct.Close()} {
-		if !errors.Is(err, redis.ErrClosed) && !errors.Is(err, net.ErrClosed) {
-			all = errors.Join(all, err)
-		}
+	err := closeDriver(g.lent)
+	if g.cluster != nil {
+		return errors.Join(err, g.cluster.close())
 	}
-	return all
+	return errors.Join(err, g.drivers.close())
 }
 
-// use is who holds the connections now.
-func (g *generation) use() PoolUse {
-	stats := g.direct.PoolStats()
+// closeDriver closes a driver client. That it is closed, or one of its
+// connections, is no failure of that.
+func closeDriver(driver io.Closer) error {
+	if err := driver.Close(); err != nil && !errors.Is(err, redis.ErrClosed) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// use is who holds the connections now: of a cluster, those to the node at an
+// address, or all of them when there is none.
+func (g *generation) use(addr string) PoolUse {
+	if g.cluster != nil {
+		return g.cluster.use(addr)
+	}
+	return usedOf(g.config.Pool.Size, g.direct.PoolStats())
+}
+
+// usedOf reads the numbers of a pool of the driver.
+func usedOf(size int, stats *redis.PoolStats) PoolUse {
 	inUse := int(stats.TotalConns) - int(stats.IdleConns)
 	return PoolUse{
-		Size:    g.config.Pool.Size,
+		Size:    size,
 		InUse:   max(inUse, 0), // the two are read one after the other
 		Idle:    int(stats.IdleConns),
 		Waiting: max(int(stats.PendingRequests), 0),

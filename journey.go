@@ -70,3 +70,10 @@ func (j *Journey) attempt(by Route) {
 		j.Route = by
 	}
 }
+
+// by corrects the way of the attempt under way, which is chosen last on a cluster.
+func (j *Journey) by(route Route) {
+	if j != nil {
+		j.Route = route
+	}
+}

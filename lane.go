@@ -60,8 +60,7 @@ const (
 
 var errLaneShut = errors.New("the lane takes nobody")
 
-func newLane(c *Client, g *generation) *lane {
-	options := driverOptions(g.config, g.addr, g.dialThrough(c.hooks))
+func newLane(c *Client, g *generation, options *redis.Options) *lane {
 	options.PoolSize, options.MinIdleConns, options.MaxIdleConns = mostPilots, 0, mostPilots
 	options.ReadBufferSize, options.WriteBufferSize = laneBuffer, laneBuffer
 	l := &lane{
@@ -204,6 +203,3 @@ func (l *lane) gathered() int {
 	}
 	return len(l.open.cmds) - l.open.left
 }
-
-// end closes the connections.
-func (l *lane) end() error { return l.client.Close() }

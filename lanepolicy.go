@@ -9,6 +9,7 @@ import (
 // lanePolicy says when commands take the lane, and for how long a flight may be
 // in the air. docs/routes.md has the measurements behind the numbers.
 type lanePolicy struct {
+	off       bool
 	always    bool
 	operation time.Duration
 	read      time.Duration
@@ -35,6 +36,7 @@ const (
 
 func newLanePolicy(cfg Config) lanePolicy {
 	return lanePolicy{
+		off:       cfg.Pipelining == PipeliningOff,
 		always:    cfg.Pipelining == PipeliningAlways,
 		operation: cfg.Timeouts.Operation,
 		read:      cfg.Timeouts.Read,
@@ -73,7 +75,7 @@ func (p lanePolicy) directUpTo(roundTrip time.Duration) int64 {
 // between the routes, and both would be worse for it.
 func (l *lane) wanted(inFlight int64) bool {
 	switch {
-	case l.overdue.Load() > 0:
+	case l.policy.off, l.overdue.Load() > 0:
 		return false
 	case inFlight > l.direct.Load():
 		if !l.engaged.Load() {

@@ -65,6 +65,17 @@ func (s *links) cutSilent(addr string, silence time.Duration) int {
 	return cut
 }
 
+// cut closes the connections to a server that is found dead while they are not,
+// because its process hangs or its packets are lost: the calls that wait for its
+// replies would wait until their time is up. It returns how many those were.
+func (s *links) cut(addr string) int {
+	cut := s.to(addr)
+	for _, l := range cut {
+		closeQuietly(l.Conn)
+	}
+	return len(cut)
+}
+
 // silenceError is why a connection was cut that its own timeouts leave alone: a
 // command may block on it for ever, and a stopped server leaves it open.
 type silenceError struct{ silence time.Duration }

@@ -36,6 +36,24 @@ func (c Config) Lint() []Warning {
 	return warnings
 }
 
+// LintInfo explains a warning's code.
+type LintInfo struct {
+	Code  string // as in [Warning]
+	Field string // the field it is about
+	About string // what is wrong with what it finds
+	Fix   string // what to do about it
+}
+
+// Lints returns every code a [Warning] may have, in the order of the codes. The
+// slice is the caller's own.
+func Lints() []LintInfo {
+	infos := make([]LintInfo, len(configLints))
+	for i, l := range configLints {
+		infos[i] = LintInfo{Code: l.code, Field: l.field, About: l.about, Fix: l.fix}
+	}
+	return infos
+}
+
 // lint is a row of the table behind [Config.Lint] and docs/lints.md. Codes are
 // never reused: what is retired leaves a gap.
 type lint struct {

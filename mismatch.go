@@ -25,7 +25,7 @@ func (e *mismatchError) Error() string {
 // speaksPlain asks the peer a PING without TLS. Redis answers it with PONG, or
 // with an error when it wants a password first; either proves the protocol.
 func (d *dialer) speaksPlain(ctx context.Context, addr string) bool {
-	conn, err := d.open(ctx, addressNetwork(addr), addr)
+	conn, err := d.connect(ctx, addr)
 	if err != nil {
 		return false
 	}
@@ -43,7 +43,7 @@ func (d *dialer) speaksPlain(ctx context.Context, addr string) bool {
 // not matter: nothing is sent over it. That a server asks for a client's
 // certificate proves TLS as well.
 func (d *dialer) speaksTLS(ctx context.Context, addr string) bool {
-	conn, err := d.open(ctx, addressNetwork(addr), addr)
+	conn, err := d.connect(ctx, addr)
 	if err != nil {
 		return false
 	}

@@ -40,7 +40,8 @@ type monitor struct {
 
 	// Owned by the goroutine.
 	target   *target
-	probe    *probe // nil while there is no connection
+	nodes    *clusterWatch // of a cluster: it has the probes then; nil for a single server
+	probe    *probe        // nil while there is no connection
 	facts    serverFacts
 	factsAt  time.Time
 	ring     []time.Duration
@@ -57,13 +58,33 @@ type monitor struct {
 
 func newMonitor(c *Client, t *target, p *probe, facts serverFacts) *monitor {
 	m := &monitor{
-		client: c, policy: t.config.Health, target: t, probe: p, facts: facts, factsAt: time.Now(),
+		client: c, policy: t.config.Health,
 		wake: make(chan struct{}, 1), next: make(chan struct{}),
 		health: Health{Target: c.addr, Generation: 1},
 	}
+	m.watch(t, p, facts)
 	m.note(p.verified)
 	m.publish(m.verdict())
 	return m
+}
+
+// watch makes a target, with a probe that was verified a moment ago, the one that
+// is watched.
+func (m *monitor) watch(t *target, p *probe, facts serverFacts) {
+	m.unwatch()
+	m.target, m.probe, m.facts, m.factsAt = t, p, facts, time.Now()
+	if t.cluster != nil {
+		m.nodes, m.probe = newClusterWatch(m.client, t, p, facts), nil
+	}
+}
+
+// unwatch ends the probes.
+func (m *monitor) unwatch() {
+	if m.probe != nil {
+		m.probe.close()
+	}
+	m.nodes.close()
+	m.probe, m.nodes = nil, nil
 }
 
 // run samples until ctx ends.
@@ -74,9 +95,7 @@ func (m *monitor) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			m.takeOver()
-			if m.probe != nil {
-				m.probe.close()
-			}
+			m.unwatch()
 			return
 		case <-timer.C:
 		case <-m.wake:
@@ -119,10 +138,7 @@ func (m *monitor) takeOver() bool {
 	if h == nil {
 		return false
 	}
-	if m.probe != nil {
-		m.probe.close()
-	}
-	m.target, m.probe, m.facts, m.factsAt = h.target, h.probe, h.facts, time.Now()
+	m.watch(h.target, h.probe, h.facts)
 	m.health.Generation = h.generation
 	m.note(h.probe.verified)
 	if m.down && m.client.life.Err() == nil {
@@ -139,7 +155,7 @@ func (m *monitor) pause() time.Duration {
 	switch {
 	case m.fatal:
 		return fatalRecheck
-	case m.health.ConsecutiveFailures > 0 || m.down:
+	case m.health.ConsecutiveFailures > 0 || m.down || m.nodes.anxious():
 		return recheckMin + rand.N(recheckMax-recheckMin)
 	}
 	return m.policy.Interval - rand.N(m.policy.Interval/10+1)
@@ -206,6 +222,9 @@ func (m *monitor) sample(ctx context.Context) {
 // connection breaks proves nothing about the server, so then a new one has to
 // tell: a moment later commands would have found out by themselves, all at once.
 func (m *monitor) look(ctx context.Context) (time.Duration, error) {
+	if m.nodes != nil {
+		return m.nodes.look(ctx)
+	}
 	limit := m.policy.Timeout
 	if m.down {
 		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
@@ -219,9 +238,10 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 		latency, err := m.probe.ping(ctx)
 		if err == nil {
 			suited := m.target.suits(m.target.addr, m.facts) == nil
-			if m.denied.Swap(false) || !suited || time.Since(m.factsAt) > factsEvery {
-				m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
+			if m.denied.Swap(false) || !suited {
+				m.factsAt = time.Time{}
 			}
+			m.probe.renew(ctx, &m.facts, &m.factsAt)
 			return latency, m.target.suits(m.target.addr, m.facts)
 		}
 		m.probe.close()
@@ -230,7 +250,7 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	probe, facts, err := m.target.verify(ctx, nil)
+	probe, facts, err := m.target.verifyServer(ctx, m.target.addr, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -307,7 +327,7 @@ func (m *monitor) succeeded(latency time.Duration) {
 	}
 	status, class, reason := m.worry()
 	switch {
-	case status == StatusWarn:
+	case status != StatusPass:
 		m.worries, m.calm = m.worries+1, 0
 		if m.worries >= m.policy.FailAfter {
 			m.client.machine.to(StateDegraded, reason)
@@ -351,6 +371,8 @@ func (m *monitor) worry() (Status, Class, string) {
 		return StatusWarn, ClassPool, "the pool is saturated: " + pool.String()
 	case p99 > m.policy.WarnLatency:
 		return StatusWarn, ClassTimeout, fmt.Sprintf("PING p99 %s is above %s", p99.Round(10*time.Microsecond), m.policy.WarnLatency)
+	case m.nodes != nil:
+		return m.nodes.worry()
 	case m.facts.Role == "replica":
 		return StatusWarn, ClassReadOnly, "the server is a replica: writes will be refused"
 	}
@@ -389,6 +411,7 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	if d := m.client.deployment.Load(); d != nil {
 		d.tell(&h, m.facts.Lags)
 	}
+	m.nodes.describe(&h)
 	m.latest.Store(&h)
 }
 
@@ -406,18 +429,30 @@ func (c *Client) noticed(f failure) {
 	watch, m := c.watch.Load(), c.monitor.Load()
 	switch f.class {
 	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassMasterDown, ClassAuth, ClassTLS:
-		if m != nil {
-			m.suspect()
-		}
+		c.suspect()
 		if watch != nil {
 			watch.doubt()
 		}
+	case ClassClusterDown:
+		if c.onCluster() {
+			c.generation.Load().cluster.misled()
+		}
 	case ClassReadOnly:
+		if c.onCluster() {
+			c.generation.Load().cluster.misled()
+		}
 		if watch != nil {
 			m.denied.Store(true)
 			m.suspect()
 			watch.hurry()
 		}
+	}
+}
+
+// suspect asks the monitor, if there is one, for a sample.
+func (c *Client) suspect() {
+	if m := c.monitor.Load(); m != nil {
+		m.suspect()
 	}
 }
 
@@ -437,6 +472,9 @@ func (c *Client) wentDown(f failure) {
 	}
 	// What only an intervention can mend is not worth waiting for.
 	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.server(), Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
+	if w := c.watch.Load(); w != nil {
+		w.doubt() // while there is an outage the sentinels are asked again and again
+	}
 }
 
 // cameBack ends an outage. The gate opens also for a client that drains: calls

@@ -98,6 +98,10 @@ func (p retryPolicy) backoff(attempts int) time.Duration {
 // end of an outage. What reached the server is charged to the retry budget; a
 // connection that could not be opened put no load on it.
 func (c *Client) pause(ctx context.Context, call *call, f failure) error {
+	var at *nodeError
+	if errors.As(f.err, &at) && at.news != nil {
+		return c.pauseForNews(ctx, at)
+	}
 	if reachedServer(f) && !isPaid(f) && !c.retries.budget.take() {
 		return errRetryBudget
 	}
@@ -162,6 +166,9 @@ func isScriptsOwn(err error) bool {
 
 // process carries one command down and its reply back.
 func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
+	if c.spreads(cmd) {
+		return c.processBatch(ctx, []redis.Cmder{cmd})
+	}
 	if !c.gate.enter() {
 		return c.refused(cmd.Name())
 	}
@@ -302,7 +309,12 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}
-	pool := c.poolUse()
+	addr := c.server()
+	var at *nodeError
+	if errors.As(f.err, &at) && at.addr != "" {
+		addr = at.addr
+	}
+	pool := c.poolUseAt(addr)
 	if f.beforeAnyConnection() && pool.full() {
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}
@@ -314,7 +326,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	return &CommandError{
 		Command:  call.name,
 		Keys:     call.keys,
-		Addr:     c.server(),
+		Addr:     addr,
 		Class:    class,
 		Applied:  call.applied,
 		Attempts: call.attempts,

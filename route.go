@@ -15,17 +15,56 @@ type way func(c *Client, ctx context.Context, cmd redis.Cmder) error
 // sendPlain makes one attempt at a command that does not wait at the server: on
 // a pooled connection or, when many are in flight, in a flight of the lane.
 func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
-	if c.config.Pipelining != PipeliningOff {
-		g := c.generation.Load()
-		if g.lane.wanted(c.gate.inside()-int64(len(g.blocking.places))) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !g.cache.serves(cmd) {
-			if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
-				journeyOf(ctx).attempt(RouteLane)
-				return err
-			}
+	// A flight is a user of the generation, so its passengers need not be.
+	if g := c.generation.Load(); g.cluster == nil && g.takesLane(cmd, c.gate.inside()-int64(len(g.blocking.places))) {
+		if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+			journeyOf(ctx).attempt(RouteLane)
+			return err
 		}
 	}
 	journeyOf(ctx).attempt(RouteDirect)
 	g := c.current()
 	defer g.users.leave()
+	if g.cluster != nil {
+		return g.cluster.process(ctx, cmd, (*clusterNode).sendPlain)
+	}
 	return g.direct.Process(ctx, cmd)
+}
+
+// sendBlocking makes one attempt at a command that may wait at the server.
+func (c *Client) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
+	g := c.current()
+	defer g.users.leave()
+	c.routes.blocking.Add(1)
+	journeyOf(ctx).attempt(RouteBlocking)
+	if g.cluster != nil {
+		return g.cluster.process(ctx, cmd, (*clusterNode).sendBlocking)
+	}
+	return g.blocking.send(ctx, cmd)
+}
+
+// takesLane reports whether a command is to travel with others, when so many are
+// in flight.
+func (d *drivers) takesLane(cmd redis.Cmder, inFlight int64) bool {
+	return d.lane.wanted(inFlight) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !d.cache.serves(cmd)
+}
+
+// nodeWay is a way on a cluster, to one of its nodes.
+type nodeWay func(n *clusterNode, ctx context.Context, cmd redis.Cmder) error
+
+// sendPlain is [Client.sendPlain] to a node.
+func (n *clusterNode) sendPlain(ctx context.Context, cmd redis.Cmder) error {
+	defer n.inFlight.Add(-1)
+	if n.takesLane(cmd, n.inFlight.Add(1)) {
+		if err := n.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+			journeyOf(ctx).by(RouteLane)
+			return err
+		}
+	}
+	return n.direct.Process(ctx, cmd)
+}
+
+// sendBlocking is [Client.sendBlocking] to a node.
+func (n *clusterNode) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
+	return n.blocking.send(ctx, cmd)
 }

@@ -78,7 +78,7 @@ func (c *Client) newSentinels(cfg Config, stream *dialer) (*sentinels, []Warning
 	}
 	s := &sentinels{
 		master: own.Master,
-		dialer: &dialer{open: stream.open, own: stream.own, tls: tls, secret: own.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence},
+		dialer: &dialer{open: stream.open, own: stream.own, allow: stream.allow, place: stream.place, tls: tls, secret: own.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence},
 		config: cfg,
 	}
 	s.config.Connection = ConnectionConfig{

@@ -220,7 +220,7 @@ func (w *sentinelWatch) follow(ctx context.Context, g *generation, words testimo
 			return
 		}
 		w.unsettled = true
-		if diagnose(err).class != ClassReadOnly { // see target.verify
+		if diagnose(err).class != ClassReadOnly { // see target.verifyMaster
 			return
 		}
 	}
@@ -231,7 +231,7 @@ func (w *sentinelWatch) move(ctx context.Context, from *generation, to string) e
 	c, began := w.client, time.Now()
 	verifying, cancel := context.WithTimeout(ctx, from.config.Timeouts.Dial)
 	defer cancel()
-	next := from.target.at(to, c.life)
+	next := from.target.moved(to, c.life)
 	probe, facts, err := next.verify(verifying, nil)
 	if err != nil {
 		next.dialer.end()

@@ -13,7 +13,7 @@ const (
 	StageDial      Stage = "dial"          // TCP or the unix socket
 	StageTLS       Stage = "tls"           // the encrypted link and the server's certificate
 	StageHandshake Stage = "handshake"     // protocol, user and password, database
-	StageReady     Stage = "ready"         // not loading, the right role
+	StageReady     Stage = "ready"         // not loading, the right role, the right kind of deployment
 	StagePing      Stage = "ping"          // an answer
 )
 

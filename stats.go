@@ -87,20 +87,21 @@ func (c *Client) Stats() Stats {
 	if g := c.generation.Load(); g != nil {
 		s.Generation = g.number
 		s.Routes = c.routeStats(g)
-		s.Cache = g.cache.stats()
+		if g.drivers != nil {
+			s.Cache = g.cache.stats()
+		}
 	}
 	return s
 }
 
 func (c *Client) routeStats(g *generation) RouteStats {
-	return RouteStats{
-		Lane:          c.routes.lane.Load(),
-		Batches:       c.routes.batches.Load(),
-		Blocking:      c.routes.blocking.Load(),
-		LaneQueued:    g.lane.gathered(),
-		BlockingInUse: len(g.blocking.places),
-		BlockingMax:   cap(g.blocking.places),
+	s := RouteStats{Lane: c.routes.lane.Load(), Batches: c.routes.batches.Load(), Blocking: c.routes.blocking.Load()}
+	if g.cluster != nil {
+		g.cluster.addTo(&s)
+	} else {
+		g.drivers.addTo(&s)
 	}
+	return s
 }
 
 // PoolUse is who holds the connections of the pool.
@@ -130,12 +131,16 @@ func (p PoolUse) full() bool { return p.Size > 0 && p.InUse >= p.Size }
 // saturated reports whether every connection is taken and somebody waits.
 func (p PoolUse) saturated() bool { return p.full() && p.Waiting > 0 }
 
-func (c *Client) poolUse() PoolUse {
+func (c *Client) poolUse() PoolUse { return c.poolUseAt(c.addr) }
+
+// poolUseAt is who holds the connections to a node of a cluster, or all of them
+// for any other address.
+func (c *Client) poolUseAt(addr string) PoolUse {
 	g := c.generation.Load()
 	if g == nil {
 		return PoolUse{}
 	}
-	use := g.use()
+	use := g.use(addr)
 	use.Holders = c.holders.describe()
 	return use
 }

@@ -16,8 +16,10 @@ import (
 // end: the driver's Close leaves one goroutine behind for each whose channel
 // is in use. It holds them weakly, because nothing tells when a program closes one.
 type subscriptions struct {
-	driver atomic.Pointer[redis.Client] // that they belong to; nil before Connect
-	gaps   gaps
+	driver  atomic.Pointer[subscriber] // that they belong to; nil before Connect
+	sharded atomic.Pointer[subscriber] // that those of a cluster's shards belong to
+	shards  ties                       // the connections of these
+	gaps    gaps
 
 	mu   sync.Mutex // guards what follows
 	open map[weak.Pointer[redis.PubSub]]struct{}
@@ -62,13 +64,19 @@ func (s *subscriptions) closeAll() int {
 	return closed
 }
 
-// begin says which driver client subscriptions belong to from now on.
-func (s *subscriptions) begin(driver *redis.Client) { s.driver.Store(driver) }
+// subscriber is a driver client that subscriptions belong to.
+type subscriber struct{ redis.UniversalClient }
 
-// end closes the driver client of the subscriptions, which are closed already.
+// begin says which driver clients subscriptions belong to from now on.
+func (s *subscriptions) begin(driver, sharded redis.UniversalClient) {
+	s.driver.Store(&subscriber{driver})
+	s.sharded.Store(&subscriber{sharded})
+}
+
+// end closes the driver clients of the subscriptions, which are closed already.
 func (s *subscriptions) end() error {
 	if driver := s.driver.Load(); driver != nil {
-		return driver.Close()
+		return errors.Join(closeDriver(driver), closeDriver(s.sharded.Load()))
 	}
 	return nil
 }
@@ -76,7 +84,7 @@ func (s *subscriptions) end() error {
 // newSubscriber makes the driver client of the subscriptions. It outlives
 // generations: each of its connections leads to where the current one does, so
 // that a subscription whose connection ends with its generation goes on in the next.
-func (c *Client) newSubscriber(t *target) *redis.Client {
+func (c *Client) newSubscriber(t *target) redis.UniversalClient {
 	options := driverOptions(t.config, t.addr, func(ctx context.Context, _ string) (net.Conn, error) {
 		g := c.generation.Load()
 		conn, err := g.dialThrough(c.hooks)(ctx, g.addr)
@@ -92,8 +100,16 @@ func (c *Client) newSubscriber(t *target) *redis.Client {
 
 // subscriber is the driver client that a new subscription belongs to. Before
 // Connect it is one that cannot dial: the subscription's Receive says so.
-func (c *Client) subscriber() *redis.Client {
+func (c *Client) subscriber() redis.UniversalClient {
 	if driver := c.subscriptions.driver.Load(); driver != nil {
+		return driver
+	}
+	return c.face
+}
+
+// shardSubscriber is subscriber for the channels of a cluster's shard.
+func (c *Client) shardSubscriber() redis.UniversalClient {
+	if driver := c.subscriptions.sharded.Load(); driver != nil {
 		return driver
 	}
 	return c.face
@@ -112,5 +128,5 @@ func (c *Client) PSubscribe(ctx context.Context, patterns ...string) *redis.PubS
 
 // SSubscribe is Subscribe for the channels of a cluster's shard.
 func (c *Client) SSubscribe(ctx context.Context, channels ...string) *redis.PubSub {
-	return c.subscriptions.track(c.subscriber().SSubscribe(withFirstConnection(ctx), channels...))
+	return c.subscriptions.track(c.shardSubscriber().SSubscribe(withFirstConnection(ctx), channels...))
 }

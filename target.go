@@ -13,9 +13,11 @@ import (
 // configuration, resolved, and the dialer with its certificates.
 type target struct {
 	config    Config // every default filled in, the credentials read
-	addr      string // the server that commands go to; behind sentinels empty until they have named it
+	addr      string // the server that commands go to; behind sentinels empty until they have named it, of a cluster the seeds
 	dialer    *dialer
+	suspect   func()     // asks the monitor for a look
 	sentinels *sentinels // that name the server; nil when the configuration does
+	cluster   *cluster   // nil for a single server; made when the target is verified
 	files     digest     // of the files that were read
 	digest    digest     // of all material that was read
 }
@@ -40,11 +42,12 @@ func (c *Client) newTarget(ctx context.Context) (*target, error) {
 		return nil, report.failed(StageConfig, err)
 	}
 	warnings = append(warnings, more...)
-	d := &dialer{tls: tls, secret: now.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence, watched: cfg.Cache.Enabled}
+	d := &dialer{tls: tls, secret: now.Password, timeout: cfg.Timeouts.Dial, silence: cfg.Timeouts.Silence, watched: cfg.Cache.Enabled,
+		allow: newAllowList(cfg.Connection, c.addressTeller()), place: c.opts.place}
 	if err := c.chooseDialer(d, cfg); err != nil {
 		return nil, report.failed(StageConfig, err)
 	}
-	t := &target{config: cfg, addr: c.addr, dialer: d, files: files, digest: files.with(now)}
+	t := &target{config: cfg, addr: serverName(cfg), dialer: d, suspect: c.suspect, files: files, digest: files.with(now)}
 	if cfg.asksSentinels() {
 		if t.sentinels, more, err = c.newSentinels(cfg, d); err != nil {
 			return nil, report.failed(StageConfig, err)
@@ -65,10 +68,10 @@ func (c *Client) chooseDialer(d *dialer, cfg Config) error {
 		if err := c.startEmbedded(); err != nil {
 			return err
 		}
-		d.own = true
+		d.own, d.allow = true, nil
 		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
 	case c.opts.dial != nil:
-		d.own = true
+		d.own, d.allow.byName = true, true
 		d.open = c.opts.dial
 	default:
 		d.open = (&net.Dialer{KeepAliveConfig: keepAliveFor(d.silence)}).DialContext
@@ -84,13 +87,21 @@ type probe struct {
 	verified time.Duration // latency of the PING that ended its verification
 }
 
-// verify opens a connection of its own and proves, stage by stage, that
-// commands will work on it. Behind sentinels the first time decides which server
-// the target is: another master is another target.
+// verify opens a connection of its own and proves, stage by stage, that commands
+// will work on it.
 func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
-	if t.sentinels == nil || t.addr != "" {
-		return t.verifyAt(ctx, t.addr, report)
+	switch {
+	case t.sentinels == nil:
+		return t.verifySeeds(ctx, report)
+	case t.addr == "":
+		return t.verifyMaster(ctx, report)
 	}
+	return t.verifyServer(ctx, t.addr, report)
+}
+
+// verifyMaster is verify behind sentinels, for the first time: it decides which
+// server the target is. Another master is another target.
+func (t *target) verifyMaster(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
 	began := time.Now()
 	words := t.sentinels.ask(ctx)
 	err := report.failed(StageDiscover, words.failure())
@@ -98,7 +109,7 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 		report.passed(StageDiscover, began, master.String())
 		var p *probe
 		var facts serverFacts
-		if p, facts, err = t.verifyAt(ctx, master.addr, report); err == nil {
+		if p, facts, err = t.verifyServer(ctx, master.addr, report); err == nil {
 			t.addr = master.addr
 			return p, facts, nil
 		}
@@ -111,9 +122,9 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 	return nil, serverFacts{}, err
 }
 
-// at is the target at another server: the same configuration, with connections
+// moved is the target at another server: the same configuration, with connections
 // of its own that live within life.
-func (t *target) at(addr string, life context.Context) *target {
+func (t *target) moved(addr string, life context.Context) *target {
 	next := *t
 	next.addr, next.dialer = addr, t.dialer.again(life)
 	return &next
@@ -127,7 +138,8 @@ func (t *target) end() {
 	}
 }
 
-func (t *target) verifyAt(ctx context.Context, addr string, report stageReporter) (*probe, serverFacts, error) {
+// verifyServer is verify for one of the target's servers.
+func (t *target) verifyServer(ctx context.Context, addr string, report stageReporter) (*probe, serverFacts, error) {
 	conn, err := t.dialer.dial(ctx, addr, report)
 	if err != nil {
 		return nil, serverFacts{}, err

@@ -12,6 +12,7 @@ import (
 //	redis://user:password@host:6379/0?pool_size=50    TCP; also valkey://
 //	rediss://host:6380?tls_ca_file=/etc/ca.pem        TLS; also valkeys://
 //	unix://user:password@/run/redis.sock?db=1         a unix socket
+//	redis+cluster://user:password@host1,host2,host3   a cluster, by some of its nodes; also rediss+cluster://, valkey+cluster://
 //	embedded://                                       in this process, see [ModeEmbedded]
 //
 //	redis+sentinel://user:password@s1:26379,s2:26379/mymaster/0?sentinel_password=...
@@ -33,10 +34,14 @@ func ParseURL(raw string) (Config, error) { return NewBuilder().URL(raw).Build()
 var urlSchemes = map[string]bool{
 	"redis": false, "valkey": false, "rediss": true, "valkeys": true, "unix": false, "embedded": false,
 	"redis" + sentinelScheme: false, "valkey" + sentinelScheme: false, "rediss" + sentinelScheme: true, "valkeys" + sentinelScheme: true,
+	"redis" + clusterScheme: false, "valkey" + clusterScheme: false, "rediss" + clusterScheme: true, "valkeys" + clusterScheme: true,
 }
 
-// sentinelScheme is how the schemes end whose hosts are sentinels.
-const sentinelScheme = "+sentinel"
+// How the schemes end that say what the hosts are: sentinels, or nodes of a cluster.
+const (
+	sentinelScheme = "+sentinel"
+	clusterScheme  = "+cluster"
+)
 
 // readURL reads a URL into the layer. The parser is our own because net/url's
 // errors repeat their input, and because of its form-decoding of plus signs.
@@ -156,9 +161,12 @@ func (u urlReader) readTarget(scheme, host, path string) (reason, fix string) {
 		u.b.attribute([]string{"connection.addrs"}, origin{u.part("scheme embedded"), u.id})
 		u.said["connection.addrs"] = statement{"an embedded server", u.part("scheme embedded")}
 	}
-	if strings.HasSuffix(scheme, sentinelScheme) {
+	switch {
+	case strings.HasSuffix(scheme, sentinelScheme):
 		u.put("mode", string(ModeSentinel), "scheme "+scheme)
 		path = u.readMaster(path)
+	case strings.HasSuffix(scheme, clusterScheme):
+		u.put("mode", string(ModeCluster), "scheme "+scheme)
 	}
 	if host != "" {
 		if reason, fix := u.readHost(host); reason != "" {

@@ -63,6 +63,8 @@ var configBounds = []bound{
 
 	{"cache.max_entries", 1, 1 << 30, "a billion replies outgrow every machine"},
 	{"cache.max_staleness", ms, day, "a lost message must not hide a change for longer than a day"},
+
+	{"cluster.refresh_interval", 100 * ms, hour, "below 100ms it is load without news, above 1h an idle client knows nothing of its cluster"},
 }
 
 const (
@@ -104,8 +106,20 @@ type rule struct {
 var configRules = slices.Concat(sentinelRules, []rule{
 	{[]string{"connection.addrs"}, addressesFault},
 	{[]string{"connection.addrs", "mode"}, func(raw, full *Config) (string, string) {
-		return when(len(full.Connection.Addrs) > 1 && full.Mode != ModeEmbedded && !full.asksSentinels(),
-			"one server has one address; cluster is not supported yet", "keep one address, or name the master if these are sentinels: sentinel.master")
+		return when(len(full.Connection.Addrs) > 1 && full.Mode == ModeStandalone,
+			"one server has one address, and the mode is standalone", "keep one address, or use the mode cluster")
+	}},
+	{[]string{"connection.addrs"}, func(raw, full *Config) (string, string) {
+		return when(full.namesCluster() && slices.ContainsFunc(full.Connection.Addrs, isSocket),
+			"the nodes of a cluster find each other over TCP, so none of its addresses is a unix socket", "write host:port")
+	}},
+	{[]string{"connection.db", "connection.addrs", "mode"}, func(raw, full *Config) (string, string) {
+		return when(full.namesCluster() && full.Connection.DB != 0,
+			"a cluster has no database but 0", "leave the database out, and keep keys apart by a prefix")
+	}},
+	{[]string{"connection.allow_addrs"}, func(raw, full *Config) (string, string) {
+		_, reason, fix := parseAllowed(raw.Connection.AllowAddrs)
+		return reason, fix
 	}},
 	{[]string{"connection.username"}, func(raw, full *Config) (string, string) {
 		return when(strings.ContainsFunc(raw.Connection.Username, isControlOrSpace),
@@ -315,9 +329,6 @@ func choiceFault(f field, c *Config) (reason, fix string) {
 	text := f.text(c)
 	if len(f.choices) == 0 || slices.Contains(f.choices, text) {
 		return "", ""
-	}
-	if f.path == "mode" && text == "cluster" {
-		return "this mode is not supported yet", "use one of " + strings.Join(f.choices, ", ")
 	}
 	return "it is none of " + strings.Join(f.choices, ", "), cmp.Or(didYouMean(text, f.choices), "write one of them")
 }

@@ -25,12 +25,21 @@ func TestValidateExplainsWhatIsWrong(t *testing.T) {
 		want   string // part of its text
 	}{
 		{"address", func(c *redisconn.Config) { c.Connection.Addrs = []string{"ca che"} }, "connection.addrs", "spaces"},
-		{"two servers", func(c *redisconn.Config) { c.Connection.Addrs = []string{"a", "b"} }, "connection.addrs", "one address"},
+		{"a database of a cluster", func(c *redisconn.Config) {
+			c.Connection.Addrs, c.Connection.DB = []string{"a", "b"}, 1
+		}, "connection.db", "no database but 0"},
+		{"a socket of a cluster", func(c *redisconn.Config) {
+			c.Mode, c.Connection.Addrs = redisconn.ModeCluster, []string{"/run/redis.sock"}
+		}, "connection.addrs", "over TCP"},
+		{"where reads go", func(c *redisconn.Config) { c.Cluster.ReadFrom = "replicas" }, "cluster.read_from", "did you mean replica?"},
+		{"refresh", func(c *redisconn.Config) { c.Cluster.RefreshInterval = time.Millisecond }, "cluster.refresh_interval", "100ms to 1h"},
+		{"allowed port", func(c *redisconn.Config) { c.Connection.AllowAddrs = []string{"10.0.0.0/8:0"} }, "connection.allow_addrs", "no number"},
+		{"allowed text", func(c *redisconn.Config) { c.Connection.AllowAddrs = []string{"10.0.0.0/33"} }, "connection.allow_addrs", "neither a network"},
+		{"allowed link-local", func(c *redisconn.Config) { c.Connection.AllowAddrs = []string{"169.254.0.0/16"} }, "connection.allow_addrs", "refused always"},
 		{"two servers by mode", func(c *redisconn.Config) {
 			c.Mode, c.Connection.Addrs = redisconn.ModeStandalone, []string{"a", "b"}
 		}, "connection.addrs", "one address"},
 		{"unknown mode", func(c *redisconn.Config) { c.Mode = "standalon" }, "mode", "did you mean standalone?"},
-		{"mode that comes later", func(c *redisconn.Config) { c.Mode = "cluster" }, "mode", "not supported yet"},
 		{"user", func(c *redisconn.Config) { c.Connection.Username = "app\n" }, "connection.username", `"app\n"`},
 		{"password", func(c *redisconn.Config) { c.Connection.Password = canary + "\n" }, "connection.password", "line break"},
 		{"both passwords", func(c *redisconn.Config) {

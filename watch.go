@@ -68,10 +68,15 @@ type section struct {
 func (s *section) open(ctx context.Context, fn func(*redis.Tx) error, keys []string) error {
 	g := s.client.current()
 	defer g.users.leave()
-	return g.direct.Watch(ctx, func(tx *redis.Tx) error { return s.run(ctx, tx, fn, keys) })
+	run := func(tx *redis.Tx) error { return s.run(ctx, tx, fn, keys) }
+	if g.cluster != nil {
+		return g.cluster.watch(ctx, run, keys, func() bool { return s.entered })
+	}
+	return g.direct.Watch(ctx, run)
 }
 
 func (s *section) run(ctx context.Context, tx *redis.Tx, fn func(*redis.Tx) error, keys []string) error {
+	s.hooked = false // a cluster may send the section on to another node
 	for _, hook := range append(s.client.hooks.all(), sectionHook{s}) {
 		tx.AddHook(onSection{hook, s})
 	}

@@ -7,6 +7,8 @@ type Keys struct {
 	First, Last, Step int
 
 	moving func(arguments) int // counts all keys of a command whose keys move
+	start  func(arguments) int // where they begin, if none is fixed; 0 for nowhere
+	stride int                 // how far apart they are then, 0 for next to each other
 }
 
 var (
@@ -22,7 +24,7 @@ var (
 )
 
 // countedAt: numkeys is argument i, the keys follow.
-func countedAt(i int) Keys { return Keys{moving: numkeysAt(i)} }
+func countedAt(i int) Keys { return Keys{moving: numkeysAt(i), start: always(i + 1)} }
 
 // destinationAndCounted: a destination, numkeys, the keys.
 var destinationAndCounted = Keys{First: 1, Last: 1, Step: 1, moving: func(args arguments) int {
@@ -62,6 +64,11 @@ func numkeysAt(i int) func(arguments) int {
 // rest counts the arguments from i on.
 func rest(i int) func(arguments) int {
 	return func(args arguments) int { return max(len(args)-i, 0) }
+}
+
+// always is the place i.
+func always(i int) func(arguments) int {
+	return func(arguments) int { return i }
 }
 
 // exactly counts n.

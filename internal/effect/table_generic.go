@@ -12,7 +12,7 @@ var genericCommands = commands{
 	"expireat":   idempotent(oneKey).with(expireCondition),
 	"expiretime": read(oneKey),
 	"keys":       read(noKeys),
-	"migrate": conditional(Keys{First: 3, Last: 3, Step: 1, moving: migratedKeys}).
+	"migrate": conditional(Keys{First: 3, Last: 3, Step: 1, moving: migratedKeys, start: migratedFrom}).
 		because("the second application finds no key here, or a busy one there"),
 	"move":        conditional(oneKey).because("the second application finds no key and reports 0"),
 	"object":      container(),
@@ -83,8 +83,8 @@ func sortedKeys(args arguments) int {
 	return min(len(args)-1, 1)
 }
 
-// migratedKeys counts the keys of MIGRATE: one in its place, or those after KEYS. Passwords are stepped over.
-func migratedKeys(args arguments) int {
+// migratedFrom finds the keys of MIGRATE: one in its place, or those after KEYS. Passwords are stepped over.
+func migratedFrom(args arguments) int {
 	for i := 6; i < len(args); i++ {
 		switch {
 		case args.is(i, "auth"):
@@ -92,11 +92,16 @@ func migratedKeys(args arguments) int {
 		case args.is(i, "auth2"):
 			i += 2
 		case args.is(i, "keys"):
-			return len(args) - i - 1
+			return i + 1
 		}
 	}
-	if len(args) > 3 {
-		return 1
+	return 3
+}
+
+// migratedKeys counts the keys of MIGRATE.
+func migratedKeys(args arguments) int {
+	if from := migratedFrom(args); from > 3 {
+		return len(args) - from
 	}
-	return 0
+	return min(max(len(args)-3, 0), 1)
 }

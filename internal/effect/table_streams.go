@@ -18,8 +18,8 @@ var streamCommands = commands{
 	"xnack":      conditional(oneKey).because("by then another consumer may hold the entries"),
 	"xpending":   read(oneKey),
 	"xrange":     read(oneKey),
-	"xread":      read(Keys{moving: streamKeys}).blocking(blockOfStreams),
-	"xreadgroup": accumulating(Keys{moving: streamKeys}).decidedBy(xreadgroupEffect).blocking(blockOfStreams).
+	"xread":      read(keysOfStreams).blocking(blockOfStreams),
+	"xreadgroup": accumulating(keysOfStreams).decidedBy(xreadgroupEffect).blocking(blockOfStreams).
 		because("> delivers the next entries each time; a consumer's own history only counts another delivery"),
 	"xrevrange": read(oneKey),
 	"xsetid":    conditional(oneKey).because("takes the last ID back behind what was added in between"),
@@ -90,6 +90,11 @@ func xreadgroupEffect(args arguments) Effect {
 	}
 	return Conditional
 }
+
+var keysOfStreams = Keys{moving: streamKeys, start: func(args arguments) int {
+	_, streams := streamOptions(args)
+	return streams + 1
+}}
 
 // streamKeys counts the keys of XREAD and XREADGROUP: the first half of what follows STREAMS.
 func streamKeys(args arguments) int {

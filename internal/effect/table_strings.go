@@ -20,7 +20,7 @@ var stringCommands = commands{
 	"lcs":         read(twoKeys),
 	"mget":        read(everyKey),
 	"mset":        idempotent(everySecond),
-	"msetex":      idempotent(Keys{moving: msetexKeys}).decidedBy(msetexEffect),
+	"msetex":      idempotent(Keys{moving: msetexKeys, start: always(2), stride: 2}).decidedBy(msetexEffect),
 	"msetnx":      conditional(everySecond).because("the second application finds the keys and reports 0"),
 	"psetex":      idempotent(oneKey),
 	"set": idempotent(oneKey).with(options{from: 3, listed: expiry, unlisted: Conditional}).

@@ -138,5 +138,21 @@ var (
 	rowCancelled = page.Row("100 SET cancelled before they are sent", "0 executed")
 	rowHostile   = page.Row("7 hostile replies, each in a process limited to 4 GB",
 		"the process lives, in 128 MB; class protocol within 1 s")
+
+	rowClusterDead = page.Row("cluster of 3 masters, one killed, no replica: health; commands of the other shards",
+		"health warns or fails and names the shard; 0 failed in other shards")
+	rowClusterKilled = page.Row("cluster 3+3, node timeout 1 s, a master killed: its slots, other slots' worst gap, failed SET",
+		"served within 500 ms of the promotion; 250 ms; 0 failed within the budget, 0 INCR twice")
+	rowClusterHung = page.Row("the same, the master stopped (SIGSTOP)",
+		"served within 1 s of the promotion; 500 ms; 0 failed within the budget, 0 INCR twice")
+	rowClusterMoves = page.Row("cluster 3+3: CLUSTER FAILOVER, then a slot migrated with its keys, under writers",
+		"0 failed, 0 twice, 0 lost")
+	rowClusterLost = page.Row("cluster: 40 lost replies under 30 writers, alone and in pipelines",
+		"0 executed twice; each of the calls fails once, with maybe")
+	rowClusterRogue = page.Row("MOVED to a server outside the network of the cluster",
+		"0 connections; class address-refused, and an event names it")
+	rowClusterLeaks = page.Row("after shutdown of a cluster client: goroutines, connections at all nodes",
+		"0 and 0")
+
 	rowSecrets = page.Row("the password in errors, logs, events, %+v, JSON", "nowhere")
 )

@@ -1,0 +1,121 @@
+package redisconn
+
+import (
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// newClusterSubscribers makes the driver clients of a cluster's subscriptions: one
+// for channels and patterns, which every node carries, and one for the channels of
+// shards, which only the node of their slot does. Both outlive generations; see
+// newSubscriber.
+func (c *Client) newClusterSubscribers(t *target) (driver, sharded redis.UniversalClient) {
+	dial := func(ctx context.Context, addr string) (net.Conn, error) {
+		conn, err := c.generation.Load().dialThrough(c.hooks)(ctx, addr)
+		return c.subscriptions.gaps.watchGap(ctx, conn, addr), err
+	}
+	dialSharded := func(ctx context.Context, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, addr)
+		return c.subscriptions.shards.tie(addr, conn), err
+	}
+	slots := func(ctx context.Context) ([]redis.ClusterSlot, error) { return c.generation.Load().cluster.slots(ctx) }
+	make := func(dial dialAddr) redis.UniversalClient {
+		options := clusterOptions(t.config, slots, dial)
+		options.CredentialsProviderContext = func(context.Context) (username, password string, err error) {
+			now := c.generation.Load().config.Connection
+			return now.Username, now.Password.Reveal(), nil
+		}
+		return redis.NewClusterClient(options)
+	}
+	return make(dial), make(dialSharded)
+}
+
+// ties are the connections of subscriptions to channels of shards, by the node
+// that they lead to.
+type ties struct {
+	mu     sync.Mutex // guards byAddr
+	byAddr map[string]map[*tiedConn]struct{}
+}
+
+// tiedConn is a connection that its ties know of until it is closed.
+type tiedConn struct {
+	net.Conn
+	addr string
+	ties *ties
+}
+
+func (t *ties) tie(addr string, conn net.Conn) net.Conn {
+	tied := &tiedConn{Conn: conn, addr: addr, ties: t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byAddr == nil {
+		t.byAddr = map[string]map[*tiedConn]struct{}{}
+	}
+	if t.byAddr[addr] == nil {
+		t.byAddr[addr] = map[*tiedConn]struct{}{}
+	}
+	t.byAddr[addr][tied] = struct{}{}
+	return tied
+}
+
+// cut closes the connections to a node.
+func (t *ties) cut(addr string) {
+	t.mu.Lock()
+	tied := slices.Collect(maps.Keys(t.byAddr[addr]))
+	t.mu.Unlock()
+	for _, conn := range tied {
+		closeQuietly(conn.Conn)
+	}
+}
+
+// Close closes the connection.
+func (c *tiedConn) Close() error {
+	c.ties.mu.Lock()
+	delete(c.ties.byAddr[c.addr], c)
+	if len(c.ties.byAddr[c.addr]) == 0 {
+		delete(c.ties.byAddr, c.addr)
+	}
+	c.ties.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// follow makes subscriptions go by another topology. A node that gives a slot
+// away ends the subscriptions to its channels, and the driver takes that for the
+// program's own wish: so their connections are cut, and the driver subscribes
+// anew, at the node that has the slot now.
+func (s *subscriptions) follow(ctx context.Context, before, now *topology) {
+	for _, driver := range []*subscriber{s.driver.Load(), s.sharded.Load()} {
+		if client, ok := driver.UniversalClient.(*redis.ClusterClient); ok {
+			// It asks for the slots, which are known here, and nothing else.
+			_ = client.ForEachMaster(ctx, func(context.Context, *redis.Client) error { return nil })
+		}
+	}
+	for _, was := range before.shards {
+		kept := slices.ContainsFunc(now.shards, func(is shardLayout) bool {
+			return is.master == was.master && len(complementIn(was.slots, is.slots)) == 0
+		})
+		if !kept {
+			s.shards.cut(was.master)
+		}
+	}
+}
+
+// complementIn is the slots of ranges that others do not have.
+func complementIn(ranges, others []slotRange) (missing []slotRange) {
+	has := func(slot int) bool {
+		return slices.ContainsFunc(others, func(r slotRange) bool { return r.first <= slot && slot <= r.last })
+	}
+	for _, r := range ranges {
+		for slot := r.first; slot <= r.last; slot++ {
+			if !has(slot) {
+				missing = append(missing, slotRange{slot, slot})
+			}
+		}
+	}
+	return missing
+}

@@ -1,0 +1,124 @@
+package redisconn
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// namesCluster reports whether the configuration itself says that the servers
+// are a cluster: the mode does, or there are several. With one address in mode
+// auto the server says it.
+func (c Config) namesCluster() bool {
+	return c.Mode == ModeCluster || c.Mode == ModeAuto && len(c.Connection.Addrs) > 1 && !c.asksSentinels()
+}
+
+// verifySeeds is verify for one of the servers that the configuration names: the
+// first that commands will work on. It finds out whether it is one of a cluster.
+func (t *target) verifySeeds(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
+	addrs := t.config.Connection.Addrs
+	if len(addrs) < 2 {
+		addrs = []string{t.addr}
+	}
+	var failures []error
+	for _, addr := range addrs {
+		p, facts, err := t.verifyServer(ctx, addr, report)
+		if err == nil {
+			if err = t.settle(ctx, p, facts, addr, report); err == nil {
+				return p, facts, nil
+			}
+			p.close()
+		}
+		failures = append(failures, err)
+		if isOver(ctx) {
+			break
+		}
+	}
+	return nil, serverFacts{}, joinSeeds(addrs, failures)
+}
+
+// joinSeeds makes one error of what each of several servers answered, of the stage
+// and the class that the first one had.
+func joinSeeds(addrs []string, failures []error) error {
+	if len(addrs) == 1 {
+		return failures[0]
+	}
+	return &stageError{stage: stageOf(failures[0]), err: &seedsError{addrs[:len(failures)], failures}}
+}
+
+// seedsError is what each of several servers answered.
+type seedsError struct {
+	addrs    []string
+	failures []error
+}
+
+func (e *seedsError) Error() string {
+	parts := make([]string, len(e.failures))
+	for i, err := range e.failures {
+		parts[i] = e.addrs[i] + ": " + peerText(cause(err))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (e *seedsError) Unwrap() error { return cause(e.failures[0]) }
+
+// settle holds what the server says it is against what the configuration says,
+// and learns who serves which slots where it is a cluster.
+func (t *target) settle(ctx context.Context, p *probe, facts serverFacts, addr string, report stageReporter) error {
+	isCluster := facts.Mode == clusterMode
+	switch {
+	case isCluster && t.config.Mode == ModeStandalone:
+		return report.failed(StageReady, &modeError{"a node of a cluster", "set mode to cluster or auto, or use the scheme redis+cluster"})
+	case !isCluster && !t.config.namesCluster():
+		return nil
+	case !isCluster && facts.Mode != "":
+		return report.failed(StageReady, t.noCluster("no cluster but "+facts.Mode))
+	case t.config.Cache.Enabled:
+		return report.failed(StageReady, &modeError{"a cluster, whose keys move between nodes", "switch cache.enabled off: what a node tells of changes ends with its slots"})
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.config.Timeouts.Dial)
+	defer cancel()
+	layout, err := p.topology(ctx, addr)
+	switch {
+	case err != nil && strings.Contains(err.Error(), "cluster support disabled"):
+		err = t.noCluster("no cluster")
+	case err == nil && len(layout.shards) == 0:
+		err = &unservedError{noSlot}
+	}
+	if err != nil {
+		return report.failed(StageReady, err)
+	}
+	t.cluster = newCluster(t.config, layout, t.suspect)
+	return nil
+}
+
+// noCluster is the error of a server that is none of the cluster that the
+// configuration names.
+func (t *target) noCluster(found string) error {
+	if t.config.Mode == ModeAuto {
+		return &modeError{found, "give one address: several mean a cluster"}
+	}
+	return &modeError{found, "set mode to standalone or auto, or use the scheme redis"}
+}
+
+// clusterMode is how HELLO and INFO name the mode of a cluster's node.
+const clusterMode = "cluster"
+
+// modeError is a server that is not of the kind that the configuration says.
+type modeError struct{ found, fix string }
+
+func (e *modeError) Error() string { return fmt.Sprintf("this is %s: %s", e.found, e.fix) }
+
+// tellTopology tells what was found when the client connected to a cluster.
+func (c *Client) tellTopology(t *target) {
+	if t.cluster == nil {
+		return
+	}
+	how := "cluster"
+	if !t.config.namesCluster() {
+		how = "cluster discovered"
+	}
+	detail := how + ": " + t.cluster.table.Load().summary()
+	c.recorder.record(Event{Kind: EventTopology, Node: t.addr, Detail: detail})
+	c.log.Info("redis "+detail, "server", t.addr)
+}
