@@ -380,3 +380,41 @@ func TestTheUserOfTheTopologiesPageIsEnough(t *testing.T) {
 		})
 	}
 }
+
+// Whoever controls a sentinel, or answers in its place, could send the client
+// and the data nodes' password anywhere.
+func TestAnAddressThatASentinelMayNotNameIsNotDialled(t *testing.T) {
+	data := redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, "10.1.2.3:6379", 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master, cfg.Connection.Password, cfg.Timeouts.Connect = "mymaster", canary, 300*time.Millisecond
+	client := newClient(t, cfg)
+	err := client.Connect(t.Context())
+	if redisconn.ClassOf(err) != redisconn.ClassAddress || !strings.Contains(err.Error(), "10.1.2.3:6379") {
+		t.Errorf("a private address, named by a sentinel on loopback: %v", err)
+	}
+	if told := eventsOf(client, redisconn.EventAddressRefused); len(told) == 0 || told[0].Node != "10.1.2.3:6379" {
+		t.Errorf("told %+v", told)
+	}
+
+	fake.name(data.Addr(), 1)
+	cfg.Connection.Password = ""
+	client = openClient(t, cfg)
+	fake.name("10.1.2.3:6379", 2)
+	redisconntest.Eventually(t, 4*sentinelPoll, "the switch is refused", func() bool {
+		told := eventsOf(client, redisconn.EventReloadFailed)
+		return len(told) == 1 && told[0].Class == redisconn.ClassAddress
+	})
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Error(err)
+	}
+	fake.knows("10.1.2.3:26379")
+	redisconntest.Eventually(t, 4*sentinelPoll, "a sentinel that may not be dialled is told", func() bool {
+		for _, n := range client.Health(t.Context()).Nodes {
+			if n.Addr == "10.1.2.3:26379" && n.Class == redisconn.ClassAddress {
+				return true
+			}
+		}
+		return false
+	})
+}

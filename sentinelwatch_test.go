@@ -162,7 +162,8 @@ func TestTheWordOfTheMinorityAboutThePastMovesNobody(t *testing.T) {
 	for _, other := range sentinels[1:] {
 		cfg.Connection.Addrs = append(cfg.Connection.Addrs, other.Addr())
 	}
-	cfg.Sentinel.Master, cfg.Timeouts.Dial = "mymaster", 10*time.Second // so that those who hang are not asked again
+	cfg.Sentinel.Master = "mymaster"
+	cfg.Timeouts.Dial, cfg.Timeouts.Operation = 10*time.Second, 10*time.Second // so that those who hang are not asked again
 	client := openClient(t, cfg)
 	moved(t, client, two)
 	eventually(t, "the first look at the deployment", func() bool { return client.Health(t.Context()).Quorum != nil })
