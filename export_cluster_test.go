@@ -33,6 +33,9 @@ func Vet(ctx context.Context, configured, allowed []string, addr string) ([]stri
 	return newAllowList(ConnectionConfig{Addrs: configured, AllowAddrs: allowed}, func(*addressError) {}).vet(ctx, addr)
 }
 
+// TellRefused tells of an address that was refused.
+func TellRefused(c *Client, addr string) { c.addressTeller()(&addressError{addr, "a test"}) }
+
 // NeverAllowed is neverAllowed.
 func NeverAllowed(ip netip.Addr) string { return neverAllowed(ip) }
 
