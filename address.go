@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	defaultHost = "localhost"
-	defaultPort = "6379"
+	defaultHost  = "localhost"
+	defaultPort  = "6379"
+	sentinelPort = "26379"
 )
 
 // maxSocketPath is what sun_path holds on Linux besides its final NUL, see unix(7).
@@ -27,28 +28,36 @@ func addressNetwork(addr string) string {
 	return "tcp"
 }
 
+// defaultPort is the port of an address without one.
+func (c *Config) defaultPort() string {
+	if c.asksSentinels() {
+		return sentinelPort
+	}
+	return defaultPort
+}
+
 // normalizeAddress completes an address to what net.Dial takes: host:port with an
 // IPv6 host in brackets, or the path of a socket. It judges nothing; that is what
 // addressFault is for.
-func normalizeAddress(addr string) string {
+func normalizeAddress(addr, otherwise string) string {
 	if isSocket(addr) {
 		return addr
 	}
-	return net.JoinHostPort(splitAddress(addr))
+	return net.JoinHostPort(splitAddress(addr, otherwise))
 }
 
-// splitAddress takes an address apart and fills in what it leaves out. A colon
+// splitAddress takes an address apart and fills in the port that it leaves out. A colon
 // alone cannot tell a port: ::1 is a host, cache:6379 is not.
-func splitAddress(addr string) (host, port string) {
+func splitAddress(addr, otherwise string) (host, port string) {
 	if _, err := netip.ParseAddr(addr); err == nil {
-		return addr, defaultPort
+		return addr, otherwise
 	}
 	if strings.HasPrefix(addr, "[") && strings.HasSuffix(addr, "]") {
-		return addr[1 : len(addr)-1], defaultPort
+		return addr[1 : len(addr)-1], otherwise
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return addr, defaultPort
+		return addr, otherwise
 	}
 	if host == "" {
 		host = defaultHost
@@ -62,7 +71,7 @@ func addressHost(addr string) string {
 	if isSocket(addr) {
 		return ""
 	}
-	host, _ := splitAddress(addr)
+	host, _ := splitAddress(addr, defaultPort)
 	host, _, _ = strings.Cut(host, "%")
 	return host
 }
@@ -100,7 +109,7 @@ func addressFault(addr string) (reason, fix string) {
 	case strings.Contains(addr, "/"):
 		return "the path of a unix socket must be absolute", shape
 	}
-	host, port := splitAddress(addr)
+	host, port := splitAddress(addr, defaultPort)
 	if reason := hostFault(host); reason != "" {
 		return reason, shape
 	}

@@ -128,7 +128,7 @@ func (a *allowList) knownKinds(ctx context.Context) []string {
 			kinds = append(kinds, kindLoopback)
 			continue
 		}
-		host, _ := splitAddress(addr)
+		host, _ := splitAddress(addr, defaultPort)
 		ips, _, err := a.lookup(ctx, host)
 		complete = complete && err == nil
 		for _, ip := range ips {

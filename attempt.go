@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// attempt is a Connect under way. Callers at the same time share it.
+// attempt is a Connect or a reload under way. Callers at the same time share it.
 type attempt struct {
 	done   chan struct{} // closed when the rest is set
 	err    error
@@ -41,6 +41,35 @@ func (s *attempts) conclude(a *attempt, err error, gaveUp bool) {
 	s.mu.Unlock()
 	close(a.done)
 }
+
+// share runs do, or waits for the caller who does. Where that one gave up itself,
+// the next begins anew.
+func (s *attempts) share(ctx context.Context, do func() error) error {
+	for {
+		a, mine := s.join()
+		if mine {
+			err := do()
+			s.conclude(a, err, ctx.Err() != nil)
+			return err
+		}
+		select {
+		case <-a.done:
+			if !a.gaveUp {
+				return a.err
+			}
+		case <-ctx.Done():
+			return &sharedInVain{ctx.Err()}
+		}
+	}
+}
+
+// sharedInVain: the context of a caller ended who waited for what another did.
+type sharedInVain struct{ ended error }
+
+func (e *sharedInVain) Error() string {
+	return "another caller's attempt is still under way: " + e.ended.Error()
+}
+func (e *sharedInVain) Unwrap() error { return e.ended }
 
 // await waits for the attempt under way, if there is one.
 func (s *attempts) await(ctx context.Context) {

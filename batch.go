@@ -34,17 +34,22 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	}
 	defer c.gate.leave()
 	c.counts.commands.Add(int64(len(body)))
-	c.holders.batches.Add(1)
-	defer c.holders.batches.Add(-1)
 
-	batch := &call{name: name, began: time.Now()}
+	batch := &call{name: name, cmds: body, began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
 	if cancel != nil {
 		defer cancel()
 	}
-	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
+	err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast)
+	if err == nil {
+		err = c.awaitWrites(ctx, body...)
+	}
+	if err != nil {
 		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
+	}
+	if binding := bindingIn(cmds); binding != nil {
+		return failAll(body, c.refuseBinding(name, binding))
 	}
 	return send(ctx, batch, body)
 }
@@ -90,6 +95,11 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			return firstError(cmds)
 		}
 		c.noticed(failures[0])
+		if c.remedied(ctx, failures[0], batch.lastTried()) {
+			for i := range failures {
+				failures[i].mended = true
+			}
+		}
 		first = len(open)
 		if !isOver(ctx) && !c.gate.gaveUp() {
 			first = c.repeatable(cmds[:len(cmds)-len(open)], open, failures)
@@ -108,6 +118,7 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			c.failEach(ctx, batch, open, failures)
 			return firstError(cmds)
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -168,7 +179,7 @@ func diagnoseEach(cmds []redis.Cmder) []failure {
 		}
 		failures[i] = diagnose(cmd.Err())
 		var link *linkError
-		if errors.As(cmd.Err(), &link) && link.phase == phaseWrite && i < len(cmds)-1 {
+		if errors.As(cmd.Err(), &link) && link.phase == phaseWrite && !link.none && i < len(cmds)-1 {
 			failures[i].applied = AppliedMaybe
 		}
 	}
@@ -214,6 +225,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		batch.keys = keyCount(cmds)
 		batch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, batch.lastTried())
 		f = batch.telling(ctx, f)
 		if f.applied != AppliedNo || !c.retries.allows(f, EffectUnknown) || isOver(ctx) || c.gate.gaveUp() {
 			return failAll(unread(cmds, f), c.failed(ctx, batch, f))
@@ -221,6 +233,7 @@ func (c *Client) sendTransaction(ctx context.Context, batch *call, cmds []redis.
 		if stop := c.pause(ctx, batch, f); stop != nil {
 			return failAll(cmds, c.stopped(ctx, batch, f, stop))
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -300,27 +313,56 @@ func findCulprit(cmds []redis.Cmder) *culpritError {
 	return nil
 }
 
-// exec makes one attempt at a pipeline.
+// pipelineKind makes a driver's pipeline: a plain one, or a transaction.
+type pipelineKind func(*redis.Client) redis.Pipeliner
+
+// exec makes one attempt at a pipeline to a single server.
 func (c *Client) exec(ctx context.Context, cmds []redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
-	_, err := execBatch(ctx, g.direct.Pipeline(), cmds)
+	_, err := c.execAt(ctx, g.drivers, (*redis.Client).Pipeline, cmds)
 	return err
 }
 
-// transact makes one attempt at a transaction. See [execBatch] for what it returns.
+// transact makes one attempt at a transaction. See [exchange] for what it returns.
 func (c *Client) transact(ctx context.Context, cmds []redis.Cmder) (read bool, err error) {
 	g := c.current()
 	defer g.users.leave()
 	if g.cluster != nil {
+		journeyOf(ctx).attempt(RouteDirect)
 		return g.cluster.transact(ctx, cmds)
 	}
-	return execBatch(ctx, g.direct.TxPipeline(), cmds)
+	return c.execAt(ctx, g.drivers, (*redis.Client).TxPipeline, cmds)
 }
 
-// execBatch runs cmds through a pipeline of the driver. Its error is nil when no
-// command has one; read is what assignReplies found.
-func execBatch(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+// execAt makes one attempt at a batch, on the connections of a server's pool or,
+// when one of the commands may wait at the server, on one of its own. See
+// [exchange] for what it returns.
+func (c *Client) execAt(ctx context.Context, d *drivers, pipeline pipelineKind, cmds []redis.Cmder) (read bool, err error) {
+	if !slices.ContainsFunc(cmds, waitsAtServer) {
+		c.holders.batches.Add(1)
+		defer c.holders.batches.Add(-1)
+		journeyOf(ctx).attempt(RouteDirect)
+		return exchange(ctx, pipeline(d.direct), cmds)
+	}
+	c.routes.blocking.Add(int64(len(cmds)))
+	journeyOf(ctx).attempt(RouteBlocking)
+	began := false
+	err = d.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
+		began = true
+		read, err = exchange(ctx, pipeline(driver), cmds)
+		return err
+	})
+	if !began {
+		_ = failAll(cmds, err)
+	}
+	return read, err
+}
+
+// exchange sends cmds through a pipeline of the driver and sorts out which of
+// them were answered. Its error is nil when no command has one; read is what
+// assignReplies found.
+func exchange(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
 	expectReplies(cmds)
 	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
 		_, err = pipe.Exec(ctx)

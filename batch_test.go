@@ -188,8 +188,8 @@ func TestAReadDoesNotSeeWhatItsOwnPipelineWritesLater(t *testing.T) {
 	}
 }
 
-// A pipeline that selected a database was cut behind the SELECT. Its tail was
-// repeated on another connection, and the key landed in database 0.
+// A pipeline that had changed its connection was cut, and its tail repeated on
+// another one: behind a SELECT, which is refused by now, its key landed in database 0.
 func TestATailIsNotRepeatedOnAConnectionThatItWasNotWrittenFor(t *testing.T) {
 	server, proxy, client := behindProxy(t)
 	if err := client.Ping(t.Context()).Err(); err != nil {
@@ -197,12 +197,12 @@ func TestATailIsNotRepeatedOnAConnectionThatItWasNotWrittenFor(t *testing.T) {
 	}
 	proxy.DropReply(redisconntest.Command("set"), 1)
 
-	cmds := pipelined(t, client, "select 1", "set a 1")
+	cmds := pipelined(t, client, "multi", "exec", "set a 1")
 	settled(t, proxy)
 
-	wantCommandError(t, cmds[1].Err(), redisconn.ClassLost, redisconn.AppliedMaybe)
-	if value := stored(t, server, "a"); value != "" {
-		t.Errorf("database 0 has a = %s", value)
+	wantCommandError(t, cmds[2].Err(), redisconn.ClassLost, redisconn.AppliedMaybe)
+	if calls := server.CommandCalls("set"); calls != 1 {
+		t.Errorf("SET was sent %d times, want once", calls)
 	}
 }
 
@@ -542,6 +542,7 @@ type faultyConn struct {
 // faultsOfConn are set by the test while connections are open.
 type faultsOfConn struct {
 	mu        sync.Mutex
+	torn      bool                // all but the last byte of a write that fails is passed on
 	failWrite func(p []byte) bool // fail this write instead of doing it
 	cutRead   []byte              // the reply that ends with this is the last
 }
@@ -562,8 +563,12 @@ func (c faultyConn) Write(p []byte) (int, error) {
 	defer c.faults.mu.Unlock()
 	if fail := c.faults.failWrite; fail != nil && fail(p) {
 		c.faults.failWrite = nil
+		n := 0
+		if c.faults.torn {
+			n, _ = c.Conn.Write(p[:len(p)-1])
+		}
 		_ = c.Conn.Close() // as a broken link would be
-		return 0, &net.OpError{Op: "write", Net: "tcp", Err: syscall.EPIPE}
+		return n, &net.OpError{Op: "write", Net: "tcp", Err: syscall.EPIPE}
 	}
 	return c.Conn.Write(p)
 }
@@ -595,6 +600,7 @@ func TestAFailedWriteProvesSomethingOfTheLastCommandOnly(t *testing.T) {
 	server, faults, client := throughFaults(t)
 	failNext := func() {
 		faults.set(func(f *faultsOfConn) {
+			f.torn = true
 			f.failWrite = func(p []byte) bool { return bytes.Contains(p, []byte("incr")) }
 		})
 	}
@@ -610,9 +616,41 @@ func TestAFailedWriteProvesSomethingOfTheLastCommandOnly(t *testing.T) {
 	if _, err := client.TxPipelined(t.Context(), queued(t.Context(), "incr n", "incr m")); err != nil {
 		t.Errorf("a transaction whose EXEC was not written: %v", err)
 	}
-	if n, m := stored(t, server, "n"), stored(t, server, "m"); n != "1" || m != "2" {
-		t.Errorf("n is %s, m is %s, want 1 and 2", n, m)
+	if n, m := stored(t, server, "n"), stored(t, server, "m"); n != "2" || m != "2" {
+		t.Errorf("n is %s, m is %s, want 2 and 2", n, m)
 	}
+}
+
+// When the kernel took nothing at all, every command of the pipeline is proved not
+// to have been executed, and is sent again whatever its effect.
+func TestAWriteOfWhichNothingWasTakenProvesSomethingOfEveryCommand(t *testing.T) {
+	server, faults, client := throughFaults(t)
+	for _, send := range []func() error{
+		func() error { return firstErrorOf(pipelined(t, client, "incr n", "incr m")) },
+		func() error {
+			_, err := client.TxPipelined(t.Context(), queued(t.Context(), "incr n", "incr m"))
+			return err
+		},
+	} {
+		faults.set(func(f *faultsOfConn) {
+			f.failWrite = func(p []byte) bool { return bytes.Contains(p, []byte("incr")) }
+		})
+		if err := send(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, m := stored(t, server, "n"), stored(t, server, "m"); n != "2" || m != "2" {
+		t.Errorf("n is %s, m is %s, want 2 and 2", n, m)
+	}
+}
+
+func firstErrorOf(cmds []redis.Cmder) error {
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // The connection broke in the middle of EXEC's reply. That there was one means

@@ -46,9 +46,9 @@ func (d *deadlines) bound(ctx context.Context, now time.Time) (context.Context, 
 		return context.WithDeadline(ctx, now.Add(d.operation))
 	}
 	if shared := d.shared.Load(); shared != nil && now.Before(shared.renewAt) {
-		return shared, nil
+		return takeJourney(ctx, shared), nil
 	}
-	return d.renew(now), nil
+	return takeJourney(ctx, d.renew(now)), nil
 }
 
 // boundBlocking is bound for a command that may block on the server: its own

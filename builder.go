@@ -229,10 +229,12 @@ func (b *Builder) attribute(paths []string, by origin) {
 	}
 }
 
-// passwordAlternatives are the two ways to give a password.
+// passwordAlternatives are the two ways to give each password.
 var passwordAlternatives = map[string]string{
 	"connection.password":      "connection.password_file",
 	"connection.password_file": "connection.password",
+	"sentinel.password":        "sentinel.password_file",
+	"sentinel.password_file":   "sentinel.password",
 }
 
 // sourcesOf returns who set a field, the last one first and each once.

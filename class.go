@@ -28,6 +28,7 @@ const (
 	ClassTLS         Class = "tls"
 	ClassTLSMismatch Class = "tls-mismatch"
 	ClassAuth        Class = "auth"
+	ClassCredentials Class = "credentials"
 	ClassACL         Class = "acl"
 	ClassDatabase    Class = "database"
 	ClassProtocol    Class = "protocol"
@@ -37,6 +38,7 @@ const (
 	ClassClusterDown Class = "cluster-down"
 	ClassTryAgain    Class = "try-again"
 	ClassNoReplicas  Class = "no-replicas"
+	ClassNoMaster    Class = "no-master"
 	ClassMaxClients  Class = "max-clients"
 	ClassBusy        Class = "busy"
 	ClassOOM         Class = "oom"
@@ -52,6 +54,7 @@ const (
 	ClassDraining    Class = "draining"
 	ClassClosed      Class = "closed"
 	ClassConflict    Class = "conflict"
+	ClassBinding     Class = "binding"
 	ClassReply       Class = "reply"
 	ClassUnknown     Class = "unknown"
 )
@@ -88,6 +91,7 @@ var classes = []ClassInfo{
 	{Class: ClassTLS, Meaning: "the TLS handshake was refused by one side", Causes: "a wrong CA file, an expired certificate, a name that is not in it, a missing client certificate", Next: "check tls.ca_file, tls.server_name and the certificate's dates and names", Fatal: true},
 	{Class: ClassTLSMismatch, Meaning: "one side speaks TLS and the other does not", Causes: "rediss:// to a plaintext port, or redis:// to a TLS port", Next: "switch TLS on or off, or use the port that speaks it", Fatal: true},
 	{Class: ClassAuth, Meaning: "the user or the password is not accepted", Causes: "a wrong or rotated password, a user that does not exist or is off, no password where one is needed", Next: "check the username and password; ACL LIST on the server shows its users", Fatal: true},
+	{Class: ClassCredentials, Meaning: "the program's provider of credentials failed", Causes: "an identity service that is down or refuses this workload, a token that could not be had", Next: "read the provider's error; the connections there are stay in use", Retried: true},
 	{Class: ClassACL, Meaning: "the user may not do this", Causes: "an ACL rule without this command, key pattern or channel", Next: "allow it for this user: ACL SETUSER, then ACL DRYRUN to check", Fatal: true},
 	{Class: ClassDatabase, Meaning: "there is no such database", Causes: "a number at or above the server's setting databases (16 by default), or a cluster, which has only 0", Next: "use a smaller connection.db", Fatal: true},
 	{Class: ClassProtocol, Meaning: "the peer does not speak the Redis protocol, or speaks it beyond sane bounds", Causes: "an HTTP server or a proxy at this address, a corrupted stream", Next: "check what listens at the address and port", Fatal: true},
@@ -97,6 +101,7 @@ var classes = []ClassInfo{
 	{Class: ClassClusterDown, Meaning: "the cluster does not serve this slot", Causes: "a failed shard or uncovered slots", Next: "CLUSTER INFO and CLUSTER SHARDS name the shard", Retried: true},
 	{Class: ClassTryAgain, Meaning: "the keys are being moved between shards", Causes: "a slot migration", Next: "wait; it passes by itself", Retried: true},
 	{Class: ClassNoReplicas, Meaning: "too few replicas are connected to take a write", Causes: "min-replicas-to-write with replicas that are down or behind", Next: "look at the replicas in INFO replication", Retried: true},
+	{Class: ClassNoMaster, Meaning: "the sentinels do not watch a master of this name", Causes: "a typing error in the name, addresses of data nodes or of another deployment's sentinels", Next: "SENTINEL MASTERS on a sentinel lists the names it knows; set sentinel.master to one of them", Fatal: true},
 	{Class: ClassMaxClients, Meaning: "the server accepts no more connections", Causes: "pools larger than maxclients together, a connection leak", Next: "compare pool.size times the number of processes with maxclients; CLIENT LIST shows who holds them", Retried: true},
 	{Class: ClassBusy, Meaning: "a script or function keeps the server busy", Causes: "a slow Lua script", Next: "SCRIPT KILL or FUNCTION KILL ends one that has not written yet"},
 	{Class: ClassOOM, Meaning: "the server is out of memory and refuses writes", Causes: "maxmemory reached with maxmemory-policy noeviction", Next: "raise maxmemory, choose an eviction policy or delete data"},
@@ -106,12 +111,13 @@ var classes = []ClassInfo{
 	{Class: ClassAddress, Meaning: "Redis named an address that this client may not connect to", Causes: "nodes that announce addresses of another network, a rogue or misconfigured node", Next: "if the address is right, cover it in connection.allow_addrs or map it with WithAddressMap; if not, look at who named it"},
 	{Class: ClassTimeout, Meaning: "no answer came in time", Causes: "a slow command, an overloaded or stopped server, a link that went silent", Next: "SLOWLOG and LATENCY DOCTOR on the server; compare the deadline with health's p99"},
 	{Class: ClassLost, Meaning: "the connection broke", Causes: "a restart, a failover, CLIENT KILL, an idle timeout of the server or of something between", Next: "look at the server's log; with idle links, set pool.idle_timeout below the server's timeout"},
-	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size or give blocking commands a client of their own"},
+	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size, or pool.blocking where commands such as BLPOP hold those"},
 	{Class: ClassCanceled, Meaning: "the caller's context was cancelled", Causes: "the caller gave up: a client that disconnected, a sibling that failed", Next: "nothing, unless it happens often"},
 	{Class: ClassDown, Meaning: "there is no connection to Redis", Causes: "an outage that outlasted the caller, or a client that was never connected", Next: "call Connect first; in an outage follow the class of the failure behind it"},
 	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Drain", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
 	{Class: ClassClosed, Meaning: "the client is closed", Causes: "use after Drain or Close", Next: "make a new client: a closed one does not open again"},
 	{Class: ClassConflict, Meaning: "a watched key changed and the transaction did nothing", Causes: "two writers at one key", Next: "read and try again, as RunOptimistic does; where many write to one key, one command or a script needs no watching"},
+	{Class: ClassBinding, Meaning: "the command was not sent, because connections are shared", Causes: "SELECT, MULTI, SUBSCRIBE, CLIENT REPLY and others made by hand", Next: "use what the error names instead"},
 	{Class: ClassReply, Meaning: "the server answered the command with an error", Causes: "the command does not fit the key's type or its own syntax", Next: "read the server's text; it is unchanged"},
 	{Class: ClassUnknown, Meaning: "a failure that fits no other class", Causes: "an error of the program's own hook or dialer", Next: "read the wrapped error"},
 }
@@ -156,6 +162,7 @@ type failure struct {
 	class   Class
 	applied Applied
 	err     error
+	mended  bool // what it was refused for has been put right since
 }
 
 // beforeAnyConnection reports whether time was up while the command waited for a
@@ -214,6 +221,10 @@ var refusals = []string{
 // diagnose says what an error of the driver proves. It looks at types first and
 // at texts only where the server or the driver offers nothing else.
 func diagnose(err error) failure {
+	var ours verdict
+	if errors.As(err, &ours) {
+		return failure{class: ours.verdict(), applied: AppliedNo, err: err}
+	}
 	var link *linkError
 	if errors.As(err, &link) {
 		f := failure{class: link.class(), applied: link.applied(), err: err}
@@ -226,7 +237,10 @@ func diagnose(err error) failure {
 	if errors.As(err, &reply) {
 		return failure{class: replyClass(reply.Error()), applied: AppliedNo, err: err}
 	}
+	var provider *providerError
 	switch {
+	case errors.As(err, &provider):
+		return failure{class: ClassCredentials, applied: AppliedNo, err: err}
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
 		return failure{class: ClassPool, applied: AppliedNo, err: err}
 	case errors.Is(err, redis.ErrClosed):

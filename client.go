@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/auth"
 )
 
 // commands is go-redis's typed command surface. The name keeps the embedded
@@ -47,14 +48,21 @@ type Client struct {
 	opts   options
 
 	generation atomic.Pointer[generation]
+	watch      atomic.Pointer[sentinelWatch] // nil where no sentinels are asked
+	deployment atomic.Pointer[deployment]    // nil where there is one server, or nothing is known yet
+	writes     writeGate
 	monitor    atomic.Pointer[monitor]
 	machine    *machine
 	recorder   *recorder
 	deadlines  *deadlines
 	retries    retryPolicy
 	counts     counts
+	routes     routeCounts
+	cache      cacheCounts
 	holders    holders
 
+	renewals      renewals
+	stream        stream // the subscription to the credentials provider, where there is one
 	subscriptions subscriptions
 	refusedAddrs  sync.Map        // addresses that were refused and told of
 	attempts      attempts        // to connect
@@ -84,17 +92,21 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 		recorder: newRecorder(),
 		shutdown: shutdown{done: make(chan struct{})},
 	}
+	c.subscriptions.gaps.told = c.recorder.record
 	for _, opt := range opts {
 		opt(&c.opts)
 	}
 	if err := c.opts.check(resolved); err != nil {
 		return nil, err
 	}
+	c.counts.byClass = newFailureCounts()
 	c.log = c.opts.logger
 	if c.log == nil {
 		c.log = slog.Default()
 	}
 	c.log = c.log.With("redis", c.addr)
+	c.renewals.asked = make(chan struct{}, 1)
+	c.stream.client = c
 	c.life, c.end = context.WithCancel(background)
 	c.deadlines = &deadlines{life: c.life, operation: resolved.Timeouts.Operation}
 	c.machine = newMachine(c.recorder, c.log)
@@ -162,7 +174,8 @@ func (c *Client) Do(ctx context.Context, args ...any) *redis.Cmd { return c.face
 func (c *Client) Process(ctx context.Context, cmd redis.Cmder) error { return c.face.Process(ctx, cmd) }
 
 // AddHook adds a hook below those that are there. Hooks see each call once,
-// with its final error, and never the handshake.
+// with its final error, and never the handshake; [WithJourney] tells them how it
+// travelled.
 func (c *Client) AddHook(hook redis.Hook) { c.hooks.add(hook) }
 
 // Unwrap returns the driver's client of the current generation, nil before
@@ -170,7 +183,7 @@ func (c *Client) AddHook(hook redis.Hook) { c.hooks.add(hook) }
 // client of a later generation is another one: do not keep it.
 func (c *Client) Unwrap() redis.UniversalClient {
 	if g := c.generation.Load(); g != nil {
-		return g.direct
+		return g.lent
 	}
 	return nil
 }
@@ -178,7 +191,7 @@ func (c *Client) Unwrap() redis.UniversalClient {
 // PoolStats returns the driver's numbers of the current generation; zeros before Connect.
 func (c *Client) PoolStats() *redis.PoolStats {
 	if g := c.generation.Load(); g != nil {
-		return g.direct.PoolStats()
+		return g.lent.PoolStats()
 	}
 	return &redis.PoolStats{}
 }
@@ -221,6 +234,9 @@ type options struct {
 	embedded   EmbeddedServer
 	place      AddressMap
 	background bool
+
+	credentials CredentialsFunc
+	streaming   auth.StreamingCredentialsProvider
 }
 
 // WithLogger sends the client's log lines, and the driver's, to l instead of slog.Default.
@@ -266,5 +282,5 @@ func (o options) check(cfg Config) error {
 			Fix:    `import "github.com/redisconn/redisconn/embedded" and pass embedded.Option() to New or Open`,
 		}
 	}
-	return nil
+	return o.checkCredentials(cfg.Connection)
 }

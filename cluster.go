@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/redisconn/redisconn/internal/effect"
 )
 
@@ -24,8 +23,8 @@ import (
 // everything below a node is what it is for a single server.
 type cluster struct {
 	config  Config
-	makes   func(addr string) *redis.Client // a driver client for a node; set before the first command
-	suspect func()                          // asks the monitor for a look
+	makes   func(addr string) *drivers // the driver's clients for a node; set before the first command
+	suspect func()                     // asks the monitor for a look
 	table   atomic.Pointer[slotTable]
 	stale   atomic.Bool   // somebody was sent to another node than the table says
 	turn    atomic.Uint32 // of commands that may go to any master
@@ -39,10 +38,11 @@ type cluster struct {
 
 // clusterNode is a server of a cluster.
 type clusterNode struct {
-	addr    string
-	direct  *redis.Client          // pooled connections
-	dead    atomic.Pointer[outage] // what the monitor found; nil while it answers
-	latency atomic.Int64           // of PING, in nanoseconds; 0 while not measured
+	*drivers
+	addr     string
+	dead     atomic.Pointer[outage] // what the monitor found; nil while it answers
+	latency  atomic.Int64           // of PING, in nanoseconds; 0 while not measured
+	inFlight atomic.Int64           // commands that do not wait at the server
 }
 
 // slotTable is a topology with its nodes at hand.
@@ -68,13 +68,13 @@ func newCluster(cfg Config, t *topology, suspect func()) *cluster {
 	return cl
 }
 
-// begin gives every node its driver client.
-func (cl *cluster) begin(makes func(addr string) *redis.Client) {
+// begin gives every node its driver clients.
+func (cl *cluster) begin(makes func(addr string) *drivers) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	cl.makes = makes
 	for _, node := range cl.nodes {
-		node.direct = makes(node.addr)
+		node.drivers = makes(node.addr)
 	}
 }
 
@@ -123,10 +123,10 @@ func (cl *cluster) nodeLocked(addr string) *clusterNode {
 	if node == nil {
 		node = &clusterNode{addr: addr}
 		if cl.makes != nil {
-			node.direct = cl.makes(addr)
+			node.drivers = cl.makes(addr)
 		}
 		if cl.over {
-			_ = node.direct.Close() // whoever uses it is told so
+			_ = node.close() // whoever uses it is told so
 		}
 		cl.nodes[addr] = node
 	}
@@ -152,7 +152,7 @@ func (cl *cluster) sweep() {
 		case time.Since(since) > retireAfter:
 			delete(cl.nodes, addr)
 			delete(cl.retired, addr)
-			_ = node.direct.Close() // nothing is known to be on its way there
+			_ = node.close() // nothing is known to be on its way there
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (cl *cluster) close() error {
 	cl.over = true
 	var errs []error
 	for _, node := range cl.nodes {
-		errs = append(errs, closeDriver(node.direct))
+		errs = append(errs, node.close())
 	}
 	return errors.Join(errs...)
 }
@@ -366,6 +366,15 @@ func (cl *cluster) use(addr string) PoolUse {
 		sum.Waiting += use.Waiting
 	}
 	return sum
+}
+
+// addTo adds what the routes to every node carry.
+func (cl *cluster) addTo(s *RouteStats) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	for _, node := range cl.nodes {
+		node.drivers.addTo(s)
+	}
 }
 
 // onCluster reports whether commands go to a cluster.

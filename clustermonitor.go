@@ -81,7 +81,7 @@ func (w *clusterWatch) enlist() {
 	for _, s := range table.shards {
 		for _, node := range append([]*clusterNode{s.master}, s.replicas...) {
 			if w.nodes[node.addr] == nil {
-				w.nodes[node.addr] = &nodeWatch{node: node, target: w.target.at(node.addr)}
+				w.nodes[node.addr] = &nodeWatch{node: node, target: w.target}
 			}
 		}
 	}
@@ -178,7 +178,7 @@ func (n *nodeWatch) sample(ctx context.Context, limit time.Duration) {
 		}
 	}
 	n.drop()
-	p, facts, err := n.target.verifyServer(ctx, nil)
+	p, facts, err := n.target.verifyServer(ctx, n.node.addr, nil)
 	n.meet(called{p, facts, err})
 	if n.err == nil {
 		n.ask(ctx)
@@ -194,7 +194,7 @@ func (n *nodeWatch) callAgain(life context.Context) {
 		ctx, cancel := context.WithCancel(life)
 		n.calling, n.hangUp = calling, cancel
 		go func() {
-			p, facts, err := n.target.verifyServer(ctx, nil)
+			p, facts, err := n.target.verifyServer(ctx, n.node.addr, nil)
 			calling <- called{p, facts, err}
 		}()
 	}

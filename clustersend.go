@@ -45,7 +45,7 @@ func (cl *cluster) destination(cmd redis.Cmder, replicas bool) (slot int, node *
 
 // process makes one attempt to carry a command to its node, and on to another
 // one where that sends it.
-func (cl *cluster) process(ctx context.Context, cmd redis.Cmder) error {
+func (cl *cluster) process(ctx context.Context, cmd redis.Cmder, by nodeWay) error {
 	news := cl.breaking()
 	slot, node, err := cl.destination(cmd, true)
 	if err != nil {
@@ -53,7 +53,7 @@ func (cl *cluster) process(ctx context.Context, cmd redis.Cmder) error {
 	}
 	asking := false
 	for hops := 0; ; hops++ {
-		err := node.process(ctx, cmd, asking, news)
+		err := node.process(ctx, cmd, by, asking, news)
 		to, sent := redirectionOf(err, slot, node.addr)
 		switch {
 		case !sent && isAnswer(err):
@@ -113,14 +113,14 @@ func (n *clusterNode) known(news <-chan struct{}) error {
 
 // process makes one attempt at this node. With asking the node serves a slot that
 // is still being moved to it.
-func (n *clusterNode) process(ctx context.Context, cmd redis.Cmder, asking bool, news <-chan struct{}) error {
+func (n *clusterNode) process(ctx context.Context, cmd redis.Cmder, by nodeWay, asking bool, news <-chan struct{}) error {
 	if err := n.known(news); err != nil {
 		return err
 	}
 	if !asking {
-		return n.direct.Process(ctx, cmd)
+		return by(n, ctx, cmd)
 	}
-	_, err := execBatch(ctx, n.direct.Pipeline(), []redis.Cmder{redis.NewStatusCmd(ctx, "asking"), cmd})
+	_, err := exchange(ctx, n.direct.Pipeline(), []redis.Cmder{redis.NewStatusCmd(ctx, "asking"), cmd})
 	if failed := cmd.Err(); failed != nil {
 		err = failed // ASKING itself has no say
 	}
@@ -156,7 +156,7 @@ func slotOfAll(cmds []redis.Cmder) (slot int, crossed bool) {
 }
 
 // transact makes one attempt at a transaction: it goes to the node of its slot as
-// a whole, and on as a whole. See [execBatch] for what it returns.
+// a whole, and on as a whole. See [exchange] for what it returns.
 func (cl *cluster) transact(ctx context.Context, cmds []redis.Cmder) (read bool, err error) {
 	expectReplies(cmds) // they have none, also where nothing is sent
 	slot, crossed := slotOfAll(cmds)
@@ -212,7 +212,7 @@ func sentOn(cmds []redis.Cmder, read bool, err error, slot int, from string) (to
 // transact sends a transaction to this node.
 func (n *clusterNode) transact(ctx context.Context, cmds []redis.Cmder, asking bool) (read bool, err error) {
 	if !asking {
-		return execBatch(ctx, n.direct.TxPipeline(), cmds)
+		return exchange(ctx, n.direct.TxPipeline(), cmds)
 	}
 	// Inside MULTI the flag that ASKING sets stays until EXEC, and it must come
 	// before MULTI, on the same connection.
@@ -222,7 +222,7 @@ func (n *clusterNode) transact(ctx context.Context, cmds []redis.Cmder, asking b
 		expectReplies(cmds)
 		return assignReplies(cmds, err), err
 	}
-	return execBatch(ctx, conn.TxPipeline(), cmds)
+	return exchange(ctx, conn.TxPipeline(), cmds)
 }
 
 // watch runs fn with keys watched at the node that serves them.

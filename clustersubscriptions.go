@@ -2,8 +2,10 @@ package redisconn
 
 import (
 	"context"
+	"maps"
 	"net"
 	"slices"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -14,13 +16,12 @@ import (
 // newSubscriber.
 func (c *Client) newClusterSubscribers(t *target) (driver, sharded redis.UniversalClient) {
 	dial := func(ctx context.Context, addr string) (net.Conn, error) {
-		return c.generation.Load().dialThrough(c.hooks)(ctx, addr)
+		conn, err := c.generation.Load().dialThrough(c.hooks)(ctx, addr)
+		return c.subscriptions.gaps.watchGap(ctx, conn, addr), err
 	}
 	dialSharded := func(ctx context.Context, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, addr)
-		tied := &tiedLink{Conn: conn, addr: addr, links: &c.subscriptions.shards}
-		tied.links.add(addr, tied)
-		return tied, err
+		return c.subscriptions.shards.tie(addr, conn), err
 	}
 	slots := func(ctx context.Context) ([]redis.ClusterSlot, error) { return c.generation.Load().cluster.slots(ctx) }
 	make := func(dial dialAddr) redis.UniversalClient {
@@ -34,17 +35,53 @@ func (c *Client) newClusterSubscribers(t *target) (driver, sharded redis.Univers
 	return make(dial), make(dialSharded)
 }
 
-// tiedLink is a connection that links know of until it is closed.
-type tiedLink struct {
+// ties are the connections of subscriptions to channels of shards, by the node
+// that they lead to.
+type ties struct {
+	mu     sync.Mutex // guards byAddr
+	byAddr map[string]map[*tiedConn]struct{}
+}
+
+// tiedConn is a connection that its ties know of until it is closed.
+type tiedConn struct {
 	net.Conn
-	addr  string
-	links *links
+	addr string
+	ties *ties
+}
+
+func (t *ties) tie(addr string, conn net.Conn) net.Conn {
+	tied := &tiedConn{Conn: conn, addr: addr, ties: t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byAddr == nil {
+		t.byAddr = map[string]map[*tiedConn]struct{}{}
+	}
+	if t.byAddr[addr] == nil {
+		t.byAddr[addr] = map[*tiedConn]struct{}{}
+	}
+	t.byAddr[addr][tied] = struct{}{}
+	return tied
+}
+
+// cut closes the connections to a node.
+func (t *ties) cut(addr string) {
+	t.mu.Lock()
+	tied := slices.Collect(maps.Keys(t.byAddr[addr]))
+	t.mu.Unlock()
+	for _, conn := range tied {
+		closeQuietly(conn.Conn)
+	}
 }
 
 // Close closes the connection.
-func (l *tiedLink) Close() error {
-	l.links.remove(l.addr, l)
-	return l.Conn.Close()
+func (c *tiedConn) Close() error {
+	c.ties.mu.Lock()
+	delete(c.ties.byAddr[c.addr], c)
+	if len(c.ties.byAddr[c.addr]) == 0 {
+		delete(c.ties.byAddr, c.addr)
+	}
+	c.ties.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // follow makes subscriptions go by another topology. A node that gives a slot

@@ -19,12 +19,16 @@ import "time"
 type Config struct {
 	Mode       Mode             // what kind of deployment the addresses lead to; default ModeAuto
 	Connection ConnectionConfig // where to connect and as whom
+	Sentinel   SentinelConfig   // of a Sentinel deployment: which master, and how to ask for it
 	TLS        TLSConfig        // how the link is encrypted and verified
 	Timeouts   TimeoutConfig    // how long each thing may take
 	Pool       PoolConfig       // how many connections, and for how long
 	Retry      RetryConfig      // what may be sent again, when, and how often
 	WhenDown   WhenDown         // what a command does while Redis is down; default WhenDownWait
+	Pipelining Pipelining       // whether commands of many callers travel together; default PipeliningAuto
 	Health     HealthConfig     // how health is sampled and judged
+	Reload     ReloadConfig     // how files that change are noticed
+	Cache      CacheConfig      // a client-side cache of what was read; default none
 	Cluster    ClusterConfig    // of a cluster: where reads go, how it is followed
 }
 
@@ -33,7 +37,9 @@ type ConnectionConfig struct {
 	// Addrs are the servers' addresses: host:port, [IPv6]:port, a bare host
 	// (port 6379 is meant), or the absolute path of a unix socket. A standalone
 	// server has exactly one; of a cluster any of its nodes will do, and more than
-	// one survive the loss of one. Default: localhost:6379.
+	// one survive the loss of one. Default: localhost:6379. Of a Sentinel deployment
+	// they are the sentinels, whose port is 26379: one that answers is enough to
+	// find the master and the other sentinels.
 	Addrs []string
 
 	// AllowAddrs are the addresses that Redis may send this client to, and with it
@@ -78,9 +84,16 @@ type TLSConfig struct {
 	CAFile             string // PEM bundle that signs the server; default the system's roots
 	CertFile           string // PEM certificate of this client (mutual TLS); needs KeyFile
 	KeyFile            string // PEM private key of this client; needs CertFile
+	CA                 string // what CAFile would hold, for secrets that come in variables
+	Cert               string // what CertFile would hold; needs Key
+	Key                Secret // what KeyFile would hold; needs Cert
 	ServerName         string // name the server's certificate must carry; default the host of the address
 	MinVersion         string // "1.2" or "1.3"; default "1.2"
 	InsecureSkipVerify bool   // accept any certificate: anyone on the path can read and change everything
+
+	// ExpiryWarning is how long before a certificate ends, the server's or this
+	// client's, health begins to warn; default 14 days (336h).
+	ExpiryWarning time.Duration
 }
 
 // TimeoutConfig is how long each thing may take.
@@ -91,6 +104,12 @@ type TimeoutConfig struct {
 	Read      time.Duration // waiting for one reply; default Operation
 	Write     time.Duration // handing one command to the kernel; default Operation
 	Shutdown  time.Duration // how long Close lets commands in flight finish; default 10s
+
+	// Silence is how long a connection may stay silent, although an answer is due,
+	// while the server answers no probe either: then it is cut, also under a
+	// command that may block for ever. The kernel gives up a peer that is gone
+	// within as much (keepalive; on Linux also TCP_USER_TIMEOUT). Default 15s.
+	Silence time.Duration
 }
 
 // PoolConfig is how many connections there are, and for how long.
@@ -98,6 +117,7 @@ type PoolConfig struct {
 	Size           int           // the most connections commands may hold at once; default 10 per CPU, at least 20
 	MinIdle        int           // connections kept open in advance; default 0
 	MaxIdle        int           // idle connections above which one that is returned is closed; default Size
+	Blocking       int           // the most connections beside these that blocking commands (BLPOP …) may hold; default 10 × Size
 	Wait           time.Duration // how long a command waits for a free connection; default Operation
 	IdleTimeout    time.Duration // an idle connection older than this is replaced before use; default 5m
 	MaxLifetime    time.Duration // a connection older than this is replaced; default none
@@ -128,6 +148,24 @@ type HealthConfig struct {
 	RecoverAfter int           // consecutive successes until it counts as up again; default 2
 }
 
+// ReloadConfig is how files that the configuration names are watched: a password
+// or a certificate that changes is taken over without a restart, see
+// [Client.Reload].
+type ReloadConfig struct {
+	Interval time.Duration // between two looks at the files; default 1s
+	Off      bool          // do not look; Client.Reload still does
+}
+
+// CacheConfig is a cache in this process of what was read. Redis tells which keys
+// have changed, usually within some milliseconds; until then a read may return what
+// was there before, also what another connection of this client has overwritten.
+// Needs RESP 3 and database 0. See https://redis.io/docs/latest/develop/reference/client-side-caching/.
+type CacheConfig struct {
+	Enabled      bool          // keep what single commands read; pipelines and transactions always ask the server
+	MaxEntries   int           // the most replies that are kept; default 10000
+	MaxStaleness time.Duration // a reply is asked for anew after this time, whatever the server tells; default 1m
+}
+
 // ClusterConfig is how a cluster is read and followed.
 type ClusterConfig struct {
 	// ReadFrom is which nodes of a shard commands go to that change nothing.
@@ -155,10 +193,11 @@ const (
 // Mode is the kind of deployment the addresses lead to.
 type Mode string
 
-// The modes. Sentinel has its place here and is not accepted yet.
+// The modes.
 const (
-	ModeAuto       Mode = "auto"       // several addresses mean a cluster; one server is asked what it is; the default
+	ModeAuto       Mode = "auto"       // a master's name means sentinel, several addresses a cluster; one server is asked what it is; the default
 	ModeStandalone Mode = "standalone" // one server
+	ModeSentinel   Mode = "sentinel"   // the master that sentinels name
 	ModeCluster    Mode = "cluster"    // several shards, each with a part of the keys
 	ModeEmbedded   Mode = "embedded"   // in this process, for development and tests; needs package embedded
 )
@@ -170,6 +209,17 @@ type WhenDown string
 const (
 	WhenDownWait     WhenDown = "wait"      // wait inside its own time budget; the default
 	WhenDownFailFast WhenDown = "fail-fast" // fail at once with ErrDown
+)
+
+// Pipelining is whether commands of many callers travel together in automatic
+// pipelines. Their order, their contexts and their errors are the same either way.
+type Pipelining string
+
+// When commands travel together.
+const (
+	PipeliningAuto   Pipelining = "auto"   // when many are in flight; the default
+	PipeliningOff    Pipelining = "off"    // never: each has a connection of its own for as long as it takes
+	PipeliningAlways Pipelining = "always" // whenever they may, also a lone one
 )
 
 // Effect orders commands by what applying one twice would do. It is decided by

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
 	"time"
 )
 
@@ -27,22 +26,12 @@ const (
 // returns nil, and on one that was shut down, also meanwhile, [ErrDraining] or
 // [ErrClosed]. After a failure it may be called again.
 func (c *Client) Connect(ctx context.Context) error {
-	for {
-		a, mine := c.attempts.join()
-		if mine {
-			err := c.connectOnce(ctx)
-			c.attempts.conclude(a, err, ctx.Err() != nil)
-			return err
-		}
-		select {
-		case <-a.done:
-			if !a.gaveUp {
-				return a.err
-			}
-		case <-ctx.Done():
-			return c.waitedInVain(ctx.Err())
-		}
+	err := c.attempts.share(ctx, func() error { return c.connectOnce(ctx) })
+	var vain *sharedInVain
+	if errors.As(err, &vain) {
+		return c.waitedInVain(vain.ended)
 	}
+	return err
 }
 
 // connectOnce is Connect for the one caller who does it.
@@ -99,21 +88,15 @@ func (c *Client) connectInBackground() {
 // connect makes attempts until one succeeds, fails for good, or ctx ends.
 func (c *Client) connect(ctx context.Context) error {
 	began := time.Now()
-	target, err := c.newTarget()
-	if err != nil {
-		failed := &ConnectError{Stage: StageConfig, Addr: c.addr, Class: ClassConfig, Elapsed: time.Since(began), Err: err}
-		c.attemptFailed(failed, failed.Elapsed)
-		return failed
-	}
 	var met *ConnectError
 	for attempt := 1; ; attempt++ {
 		tried := time.Now()
-		err := c.try(ctx, target)
+		err := c.try(ctx)
 		if err == nil || c.life.Err() != nil {
 			return c.alreadyBeyond()
 		}
 		failed := &ConnectError{
-			Stage: stageOf(err), Addr: c.addr, Class: diagnose(err).class, Attempts: attempt, Elapsed: time.Since(began), Err: cause(err),
+			Stage: stageOf(err), Addr: c.addr, Class: ClassOf(err), Attempts: attempt, Elapsed: time.Since(began), Err: cause(err),
 		}
 		if isOver(ctx) && met != nil {
 			// An attempt that was cut short says less than the one before.
@@ -122,18 +105,17 @@ func (c *Client) connect(ctx context.Context) error {
 		met = failed
 		c.attemptFailed(failed, time.Since(tried))
 		if failed.Class.Info().Fatal {
-			return c.abandon(target, failed, nil)
+			return c.abandon(failed, nil)
 		}
 		if ended := c.pauseConnect(ctx); ended != nil {
-			return c.abandon(target, failed, ended)
+			return c.abandon(failed, ended)
 		}
 	}
 }
 
-// abandon lets go of a target that could not be reached and returns why: what
-// the last attempt met, and what ended them, if not that.
-func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
-	t.dialer.end()
+// abandon returns why Redis could not be reached: what the last attempt met, and
+// what ended them, if not that.
+func (c *Client) abandon(met *ConnectError, ended error) error {
 	c.stopEmbedded()
 	if c.life.Err() != nil {
 		return c.alreadyBeyond()
@@ -144,11 +126,18 @@ func (c *Client) abandon(t *target, met *ConnectError, ended error) error {
 }
 
 // try makes one attempt.
-func (c *Client) try(ctx context.Context, t *target) error {
+func (c *Client) try(ctx context.Context) error {
+	t, err := c.newTarget(ctx)
+	if err != nil {
+		return err
+	}
 	probe, facts, err := t.verify(ctx, c.stageReport)
 	if err == nil && !c.install(t, probe, facts) {
 		probe.close()
 		err = ErrClosed
+	}
+	if err != nil {
+		t.end()
 	}
 	return err
 }
@@ -180,58 +169,6 @@ func (c *Client) pauseConnect(ctx context.Context) error {
 	}
 }
 
-// newTarget reads what the configuration names: the password file and the
-// certificates. What is unwise but possible becomes a warning.
-func (c *Client) newTarget() (*target, error) {
-	began := time.Now()
-	cfg := c.config.Clone()
-	warnings := cfg.Lint()
-	if path := cfg.Connection.PasswordFile; path != "" {
-		password, more, err := readPasswordFile(path)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Connection.Password = password
-		warnings = append(warnings, more...)
-	}
-	d := &dialer{secret: cfg.Connection.Password, timeout: cfg.Timeouts.Dial, allow: newAllowList(cfg.Connection, c.addressTeller()), place: c.opts.place}
-	if cfg.TLS.Enabled {
-		tls, more, err := cfg.TLS.load()
-		if err != nil {
-			return nil, err
-		}
-		d.tls = tls
-		warnings = append(warnings, more...)
-	}
-	if err := c.chooseDialer(d, cfg); err != nil {
-		return nil, err
-	}
-	d.life, d.end = context.WithCancel(c.life)
-	c.tellWarnings(warnings)
-	c.stageReport(StageConfig, time.Since(began), "the configuration is valid")
-	return &target{config: cfg, addr: serverName(cfg), dialer: d, suspect: c.suspect}, nil
-}
-
-// chooseDialer decides what opens the stream.
-func (c *Client) chooseDialer(d *dialer, cfg Config) error {
-	switch {
-	case cfg.Mode == ModeEmbedded:
-		if err := c.opts.embedded.Start(); err != nil {
-			return err
-		}
-		c.embeds.Store(true)
-		c.log.Warn("redis is embedded in this process: for development and tests, not for production")
-		d.own, d.allow = true, nil
-		d.open = func(ctx context.Context, _, _ string) (net.Conn, error) { return c.opts.embedded.Dial(ctx) }
-	case c.opts.dial != nil:
-		d.own, d.allow.byName = true, true
-		d.open = c.opts.dial
-	default:
-		d.open = (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext
-	}
-	return nil
-}
-
 // install makes a verified connection the current generation, begins to watch
 // it and lets calls go. Calls that wait while the client drains are calls to
 // drain, so only the end of the client's life comes too soon for it: then it
@@ -242,7 +179,7 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	if c.life.Err() != nil {
 		return false
 	}
-	c.generation.Store(newGeneration(1, t, c.hooks))
+	c.generation.Store(newGeneration(1, t, c))
 	if t.cluster != nil {
 		c.subscriptions.begin(c.newClusterSubscribers(t))
 	} else {
@@ -253,11 +190,30 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	c.monitor.Store(m)
 	registerDriverLog(c)
 	c.background.Go(func() { m.run(c.life) })
+	c.background.Go(func() { c.watchMaterial(c.life, t) })
+	if t.sentinels != nil {
+		w := newSentinelWatch(c)
+		c.watch.Store(w)
+		c.background.Go(func() { w.run(c.life) })
+	}
 	c.tellTopology(t)
 	// Who hears that the client is ready may send a command at once.
 	c.gate.open()
 	c.machine.to(StateReady, "verified")
 	return true
+}
+
+// startEmbedded starts the embedded server, unless this client has.
+func (c *Client) startEmbedded() error {
+	if c.embeds.Load() {
+		return nil
+	}
+	if err := c.opts.embedded.Start(); err != nil {
+		return err
+	}
+	c.embeds.Store(true)
+	c.log.Warn("redis is embedded in this process: for development and tests, not for production")
+	return nil
 }
 
 // stopEmbedded closes the embedded server if this client started it: one that

@@ -35,8 +35,9 @@ func TestConnectProvesEachStageInOrder(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(stages, redisconn.Stages()) {
-		t.Errorf("proved %v, want %v", stages, redisconn.Stages())
+	sentinels := func(s redisconn.Stage) bool { return s == redisconn.StageDiscover } // nobody needs to name the one server
+	if want := slices.DeleteFunc(redisconn.Stages(), sentinels); !slices.Equal(stages, want) {
+		t.Errorf("proved %v, want %v", stages, want)
 	}
 }
 

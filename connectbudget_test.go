@@ -28,7 +28,7 @@ func TestAttemptThatTheDeadlineCutShortDoesNotHideTheOneBefore(t *testing.T) {
 	eventually(t, "GET holds the only connection", func() bool { return client.Stats().Pool.InUse == 1 })
 	// Its second attempt does not get one any more.
 	popped := make(chan error, 1)
-	go func() { popped <- client.BLPop(t.Context(), 0, "empty").Err() }()
+	go func() { popped <- client.Watch(t.Context(), blockInside(nil), "watched") }()
 
 	err := <-told
 	<-refused.Done()

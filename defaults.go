@@ -19,21 +19,26 @@ func (c Config) withDefaults() Config {
 
 	c.Mode = cmp.Or(c.Mode, ModeAuto)
 	c.WhenDown = cmp.Or(c.WhenDown, WhenDownWait)
+	c.Pipelining = cmp.Or(c.Pipelining, PipeliningAuto)
 
 	conn := &c.Connection
 	if len(conn.Addrs) == 0 && c.Mode != ModeEmbedded {
 		conn.Addrs = []string{defaultHost}
 	}
 	for i, addr := range conn.Addrs {
-		conn.Addrs[i] = normalizeAddress(addr)
+		conn.Addrs[i] = normalizeAddress(addr, c.defaultPort())
 	}
 	if conn.Compat {
 		conn.Protocol = cmp.Or(conn.Protocol, 2)
 	}
 	conn.Protocol = cmp.Or(conn.Protocol, 3)
 
+	if c.asksSentinels() { // elsewhere its settings are an error
+		c.Sentinel.TLS = cmp.Or(c.Sentinel.TLS, SentinelTLSFollow)
+	}
 	if c.TLS.Enabled { // without TLS its settings are an error, so what is resolved must have none
 		c.TLS.MinVersion = cmp.Or(c.TLS.MinVersion, "1.2")
+		c.TLS.ExpiryWarning = cmp.Or(c.TLS.ExpiryWarning, defaultExpiryWarning)
 	}
 
 	t := &c.Timeouts
@@ -43,10 +48,12 @@ func (c Config) withDefaults() Config {
 	t.Read = cmp.Or(t.Read, t.Operation)
 	t.Write = cmp.Or(t.Write, t.Operation)
 	t.Shutdown = cmp.Or(t.Shutdown, 10*time.Second)
+	t.Silence = cmp.Or(t.Silence, 15*time.Second)
 
 	p := &c.Pool
 	p.Size = cmp.Or(p.Size, defaultPoolSize(runtime.GOMAXPROCS(0)))
 	p.MaxIdle = cmp.Or(p.MaxIdle, p.Size)
+	p.Blocking = cmp.Or(p.Blocking, min(blockingPerPlace*p.Size, mostBlocking))
 	p.Wait = cmp.Or(p.Wait, t.Operation)
 	p.IdleTimeout = cmp.Or(p.IdleTimeout, 5*time.Minute)
 	p.LifetimeJitter = cmp.Or(p.LifetimeJitter, p.MaxLifetime/10)
@@ -57,6 +64,11 @@ func (c Config) withDefaults() Config {
 	r.MaxBackoff = cmp.Or(r.MaxBackoff, 500*time.Millisecond)
 	r.Budget = cmp.Or(r.Budget, 20)
 
+	if c.Cache.Enabled { // without a cache its settings are an error, so what is resolved must have none
+		c.Cache.MaxEntries = cmp.Or(c.Cache.MaxEntries, 10000)
+		c.Cache.MaxStaleness = cmp.Or(c.Cache.MaxStaleness, time.Minute)
+	}
+
 	h := &c.Health
 	h.Interval = cmp.Or(h.Interval, time.Second)
 	h.Timeout = cmp.Or(h.Timeout, 500*time.Millisecond)
@@ -64,11 +76,23 @@ func (c Config) withDefaults() Config {
 	h.FailAfter = cmp.Or(h.FailAfter, 3)
 	h.RecoverAfter = cmp.Or(h.RecoverAfter, 2)
 
+	c.Reload.Interval = cmp.Or(c.Reload.Interval, time.Second)
+
 	c.Cluster.ReadFrom = cmp.Or(c.Cluster.ReadFrom, ReadFromMaster)
 	c.Cluster.RefreshInterval = cmp.Or(c.Cluster.RefreshInterval, 10*time.Second)
 	return c
 }
 
+// A worker that waits costs the server little, but a leak of them must not take
+// up its maxclients, 10000 by default.
+const (
+	blockingPerPlace = 10
+	mostBlocking     = 65535
+)
+
 // defaultPoolSize follows the processors, because they bound how many commands
 // can be prepared at once; the floor is for containers given a fraction of one.
 func defaultPoolSize(processors int) int { return max(20, 10*processors) }
+
+// defaultExpiryWarning is time to renew a certificate twice by hand.
+const defaultExpiryWarning = 14 * 24 * time.Hour

@@ -13,9 +13,6 @@ import (
 // comes on top of what it returns. It must honour ctx.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// keepAlive finds a peer that is gone without a word in about 45 seconds.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3}
-
 // dialer opens the connections of one generation, to whichever of its servers:
 // TCP or a unix socket, TLS on top where it was asked for, then a link.
 type dialer struct {
@@ -23,12 +20,22 @@ type dialer struct {
 	own     bool            // open is the program's own: names are its business
 	tls     *tls.Config     // nil: plaintext; without a server name it is the address's host
 	secret  Secret          // that will be sent over the connections
+	shown   certificates    // of the servers
 	allow   *allowList      // which addresses may be dialled; nil: there is only one, in this process
 	place   AddressMap      // where a node's address is reached from here; nil: where it says
-	links   links           // those that are open
+	links   links           // that are open
+	silence time.Duration   // after which the kernel is to give up a peer
 	timeout time.Duration   // for one attempt
+	watched bool            // the peer may send something at any time: there is a client-side cache
 	life    context.Context // ends with the generation, and every attempt with it
 	end     context.CancelFunc
+}
+
+// again is a dialer like d that lives within life and has no connections yet.
+func (d *dialer) again(life context.Context) *dialer {
+	next := &dialer{open: d.open, own: d.own, allow: d.allow, place: d.place, tls: d.tls, secret: d.secret, silence: d.silence, timeout: d.timeout, watched: d.watched}
+	next.life, next.end = context.WithCancel(life)
+	return next
 }
 
 // dial opens one connection to a server and reports each stage on the way.
@@ -48,9 +55,13 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	if err != nil {
 		return nil, report.failed(stageOfDial(err), &linkError{phase: phaseDial, err: err})
 	}
-	report.passed(StageDial, began, d.kind(addr)+" to "+addr)
+	if err := limitUnacknowledged(conn, d.silence); err != nil {
+		closeQuietly(conn)
+		return nil, report.failed(StageDial, &linkError{phase: phaseDial, err: err})
+	}
+	report.passed(StageDial, began, d.opened(addr))
 	if d.tls == nil {
-		return newLink(conn, d.secret, d.cutWith(addr, conn)), nil
+		return d.link(addr, conn, conn), nil
 	}
 
 	began = time.Now()
@@ -60,8 +71,9 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 		return nil, report.failed(StageTLS, &linkError{phase: phaseDial, err: err})
 	}
 	state := secure.ConnectionState()
+	d.shown.met(addr, state.PeerCertificates[0]) // a server without one does not get through a handshake
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
-	return newLink(secure, d.secret, d.cutWith(addr, conn)), nil
+	return d.link(addr, secure, conn), nil
 }
 
 // connect opens a stream to the place of an address, if this client may go there.
@@ -115,25 +127,31 @@ func stageOfDial(err error) Stage {
 	return StageDial
 }
 
-// cutWith cuts a connection when the generation ends, or its node is found dead,
-// whoever holds it: the driver closes those in its pool, but not one that is in
-// its handshake, and a subscription that is opening one keeps everybody out
-// meanwhile. The function it returns takes that back.
-func (d *dialer) cutWith(addr string, conn net.Conn) (release func() bool) {
-	d.links.add(addr, conn)
-	stop := context.AfterFunc(d.life, func() { closeQuietly(conn) })
-	return func() bool {
-		d.links.remove(addr, conn)
-		return stop()
+// link makes a link of a connection to a server; raw is what lies below its TLS.
+// When the generation ends the connection is cut, whoever holds it: the driver
+// closes those in its pool, but not one that is in its handshake, and a
+// subscription that is opening one keeps everybody out meanwhile.
+func (d *dialer) link(addr string, conn, raw net.Conn) net.Conn {
+	l := &link{Conn: conn, addr: addr, secret: d.secret, watched: d.watched}
+	untie := context.AfterFunc(d.life, func() { closeQuietly(raw) })
+	l.release = func() {
+		untie()
+		d.links.remove(l)
 	}
+	d.links.add(l)
+	return asConn(l)
 }
 
-// kind says what was opened. What the program opens by itself only it knows.
-func (d *dialer) kind(addr string) string {
+// opened says what was opened. What the program opens by itself only it knows.
+func (d *dialer) opened(addr string) string {
 	if d.own {
-		return "connection"
+		return "connection to " + addr
 	}
-	return addressNetwork(addr) + " connection"
+	network, without := addressNetwork(addr), ""
+	if network == "tcp" && !hasUserTimeout {
+		without = ", without TCP_USER_TIMEOUT, which this system does not have"
+	}
+	return network + " connection to " + addr + without
 }
 
 // handshake puts TLS on conn. A peer that speaks plaintext leaves a TLS
@@ -181,14 +199,7 @@ func (d *dialer) tlsFor(addr string) *tls.Config {
 
 // certificateOf says whom the peer's certificate names, and whether that was verified.
 func certificateOf(state tls.ConnectionState) string {
-	leaf := state.PeerCertificates[0] // a server without one does not get through a handshake
-	name := leaf.Subject.String()
-	switch {
-	case len(leaf.DNSNames) > 0:
-		name = leaf.DNSNames[0]
-	case len(leaf.IPAddresses) > 0:
-		name = leaf.IPAddresses[0].String()
-	}
+	name := subjectOf(state.PeerCertificates[0])
 	if len(state.VerifiedChains) == 0 {
 		return "an UNVERIFIED certificate for " + name
 	}

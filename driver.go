@@ -61,11 +61,24 @@ func driverOptions(cfg Config, addr string, dial dialAddr) *redis.Options {
 	}
 }
 
-// serverName is what errors, health and the driver call the server: its address,
-// or those by which a cluster is found.
+// serverName is what errors and health call a deployment: the address of its one
+// server, those by which a cluster is found, or its master's name and the sentinels.
 func serverName(cfg Config) string {
-	if len(cfg.Connection.Addrs) == 0 {
+	addrs := cfg.Connection.Addrs
+	switch {
+	case cfg.asksSentinels():
+		return cfg.Sentinel.Master + " (sentinels " + strings.Join(addrs[:min(len(addrs), sayingsInText)], ", ") + ")"
+	case len(addrs) == 0:
 		return string(ModeEmbedded)
 	}
-	return strings.Join(cfg.Connection.Addrs, ",")
+	return strings.Join(addrs, ",")
+}
+
+// server is what errors call the server that commands go to: behind sentinels
+// the master that they named last.
+func (c *Client) server() string {
+	if g := c.generation.Load(); g != nil {
+		return g.addr
+	}
+	return c.addr
 }

@@ -88,7 +88,7 @@ func (l *driverLog) admit(text string) (client *Client, skipped int, tell bool) 
 	defer l.mu.Unlock()
 	for _, c := range l.clients {
 		client = c
-		if strings.Contains(text, c.addr) {
+		if strings.Contains(text, c.server()) {
 			break
 		}
 	}

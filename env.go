@@ -149,9 +149,9 @@ func (l *envLayer) hostAndPortReadable(host, port string) bool {
 // currentHostAndPort is the one server that the sources so far lead to.
 func (l *envLayer) currentHostAndPort() (host, port string) {
 	if now := l.b.cfg.Connection.Addrs; len(now) == 1 && !isSocket(now[0]) {
-		return splitAddress(now[0])
+		return splitAddress(now[0], l.b.cfg.defaultPort())
 	}
-	return defaultHost, defaultPort
+	return defaultHost, l.b.cfg.defaultPort()
 }
 
 // contradictsAddress reports where REDIS_HOST or REDIS_PORT, as far as they are
@@ -164,7 +164,7 @@ func (l *envLayer) contradictsAddress(host, port string) (contradicts bool) {
 	}
 	saidHost, saidPort := said.text, ""
 	if !strings.ContainsAny(said.text, "/, ") { // no socket, list or embedded server
-		saidHost, saidPort = splitAddress(said.text)
+		saidHost, saidPort = splitAddress(said.text, defaultPort)
 	}
 	if host != "" && !strings.EqualFold(strings.Trim(host, "[]"), saidHost) {
 		l.contradict(addrs, said, statement{host, l.source("HOST")})
@@ -219,7 +219,11 @@ func (l *envLayer) warnAboutNearMisses(present []string) {
 }
 
 // isServiceVariable recognises the other variables of service links:
-// REDIS_SERVICE_HOST, REDIS_PORT_6379_TCP_ADDR and so on.
+// REDIS_SERVICE_HOST, REDIS_PORT_6379_TCP_ADDR and so on, and those of a service
+// called redis-sentinel.
 func isServiceVariable(suffix string) bool {
+	if of, sentinel := strings.CutPrefix(suffix, "SENTINEL_"); sentinel {
+		return of == "PORT" || strings.HasPrefix(of, "SERVICE_") || strings.HasPrefix(of, "PORT_")
+	}
 	return strings.HasPrefix(suffix, "SERVICE_") || strings.HasPrefix(suffix, "PORT_")
 }

@@ -175,6 +175,10 @@ func peerText(err error) string {
 	if err == nil {
 		return "no further detail"
 	}
+	var bounded *noMasterError // ours: what is a peer's in it has gone through here
+	if errors.As(err, &bounded) {
+		return bounded.Error()
+	}
 	text, more := err.Error(), ""
 	if len(text) > peerTextLimit {
 		text, more = strings.TrimSuffix(strings.ToValidUTF8(text[:peerTextLimit], ""), " "), "…"

@@ -182,25 +182,20 @@ func TestAnswersOfTheServerAreReturnedUntouched(t *testing.T) {
 
 func TestAPoolThatIsHeldSaysByWhom(t *testing.T) {
 	client, server := openServer(t, func(c *redisconn.Config) {
-		c.Pool.Size, c.Pool.Wait = 2, 50*time.Millisecond
+		c.Pool.Size, c.Pool.Wait, c.Pipelining = 2, 50*time.Millisecond, redisconn.PipeliningOff
 	})
-	one, two := blocked(t, client), make(chan error, 1)
-	go func() {
-		two <- client.Watch(context.Background(), func(tx *redis.Tx) error { return tx.BLPop(context.Background(), 0, "empty").Err() }, "watched")
-	}()
+	one, two := held(t, client), held(t, client)
 	eventually(t, "two connections in use", func() bool { return client.Stats().Pool.InUse == 2 })
 	err := client.Get(t.Context(), "k").Err()
 	if redisconn.ClassOf(err) != redisconn.ClassPool || !errors.Is(err, redis.ErrPoolTimeout) || !redisconn.SafeToRetry(err) {
 		t.Fatalf("got %v", err)
 	}
-	for _, holder := range []string{"pool 2/2 in use", "1 blpop for up to ", "1 watch for up to "} {
+	for _, holder := range []string{"pool 2/2 in use", "2 watch for up to "} {
 		if !strings.Contains(err.Error(), holder) {
 			t.Errorf("%v does not say %q", err, holder)
 		}
 	}
-	for range 2 {
-		server.Client().LPush(t.Context(), "empty", "x")
-	}
+	server.Client().LPush(t.Context(), "empty", "x", "x")
 	if err := errors.Join(<-one, <-two); err != nil {
 		t.Error(err)
 	}
@@ -212,7 +207,7 @@ func TestAPoolThatIsHeldSaysByWhom(t *testing.T) {
 // to SLOWLOG.
 func TestACallWhoseTimeIsUpInTheQueueBlamesThePool(t *testing.T) {
 	client, server := openServer(t, func(c *redisconn.Config) { c.Pool.Size = 1 })
-	ended := blocked(t, client)
+	ended := held(t, client)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	err := client.Get(ctx, "k").Err()

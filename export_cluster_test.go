@@ -87,7 +87,7 @@ func TopologyChanges(before, now []any, origin string) []string {
 // configuration.
 func Succeed(ctx context.Context, c *Client) error {
 	began := time.Now()
-	t, err := c.newTarget()
+	t, err := c.newTarget(background)
 	if err != nil {
 		return err
 	}
@@ -107,8 +107,13 @@ type TestCluster struct{ cluster *cluster }
 // NewTestCluster makes a cluster of a reply to CLUSTER SLOTS.
 func NewTestCluster(cfg Config, reply []any) TestCluster {
 	layout, _ := readTopology(reply, "seed:1")
+	c, err := New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	g := &generation{target: &target{config: cfg}}
 	cl := newCluster(cfg, layout, func() {})
-	cl.begin(func(addr string) *redis.Client { return newSilentDriver() })
+	cl.begin(func(addr string) *drivers { return newDrivers(c, g, addr, nodeOptions) })
 	return TestCluster{cl}
 }
 
@@ -148,5 +153,5 @@ func (c TestCluster) Route(slot int, args ...any) (string, error) {
 
 // Process makes one attempt at a command.
 func (c TestCluster) Process(ctx context.Context, cmd redis.Cmder) error {
-	return c.cluster.process(ctx, cmd)
+	return c.cluster.process(ctx, cmd, (*clusterNode).sendPlain)
 }

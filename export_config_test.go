@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func LoadTLS(c TLSConfig, host string) (*tls.Config, []Warning, error) {
 
 // JudgeValidity judges a certificate's dates at a time.
 func JudgeValidity(cert *x509.Certificate, now time.Time) ([]Warning, error) {
-	return judgeValidity("client.pem", cert, now)
+	return judgeValidity(pemSource{fileField: "tls.cert_file", path: "client.pem"}, cert, now, 14*24*time.Hour)
 }
 
 // Exposure judges a file's mode.
@@ -39,12 +40,14 @@ func Exposure(mode fs.FileMode, own bool) (readable string, writable bool) {
 
 // The pieces of addresses.
 var (
-	NormalizeAddress = normalizeAddress
-	AddressNetwork   = addressNetwork
-	AddressHost      = addressHost
-	AddressFault     = addressFault
-	IsLoopback       = isLoopback
+	AddressNetwork = addressNetwork
+	AddressHost    = addressHost
+	AddressFault   = addressFault
+	IsLoopback     = isLoopback
 )
+
+// NormalizeAddress completes an address of a standalone server.
+func NormalizeAddress(addr string) string { return normalizeAddress(addr, defaultPort) }
 
 // Names and texts.
 var (
@@ -78,19 +81,10 @@ func RuleFields() [][]string {
 	return fields
 }
 
-// LintRow is a row of the table of lints.
-type LintRow struct {
-	Code, Field, About, Fix string
-	OfConfig                bool // found by Config.Lint
-}
-
-// LintTable returns every lint.
-func LintTable() []LintRow {
-	rows := make([]LintRow, len(configLints))
-	for i, l := range configLints {
-		rows[i] = LintRow{l.code, l.field, l.about, l.fix, l.find != nil}
-	}
-	return rows
+// IsConfigLint reports whether [Config.Lint] finds the code, rather than a
+// [Builder] or whoever reads a file.
+func IsConfigLint(code string) bool {
+	return slices.ContainsFunc(configLints, func(l lint) bool { return l.code == code && l.find != nil })
 }
 
 // EnvOnly returns the variables that stand for no field, with what they mean.

@@ -15,7 +15,7 @@ import (
 
 // DriverOptions is what a configuration, its defaults filled in, becomes for the driver.
 func DriverOptions(c Config) *redis.Options {
-	return driverOptions(c, serverName(c), func(context.Context, string) (net.Conn, error) {
+	return driverOptions(c, c.Connection.Addrs[0], func(context.Context, string) (net.Conn, error) {
 		return nil, errors.New("these options dial nothing")
 	})
 }
@@ -89,7 +89,10 @@ func AppliedOf(err error) Applied { return diagnose(err).applied }
 func IsHandshake(p []byte) bool { return isHandshake(p) }
 
 // NewLink wraps a connection.
-func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() bool { return true }) }
+func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() {}) }
+
+// ProviderError is a provider of credentials that failed.
+func ProviderError(err error) error { return &providerError{err} }
 
 // BrokenLink is a dial that failed.
 func BrokenLink(err error) net.Conn { return brokenLink{&linkError{phase: phaseDial, err: err}} }

@@ -1,9 +1,25 @@
 package redisconn
 
-import "net"
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+)
 
 // HangupOf is hangupOf.
 var HangupOf = hangupOf
+
+// LimitUnacknowledged is limitUnacknowledged.
+var LimitUnacknowledged = limitUnacknowledged
+
+// CertificatesOf are those of a dialer that met servers with the given leaf.
+func CertificatesOf(leaf *x509.Certificate, nodes ...string) []CertificateHealth {
+	d := &dialer{tls: &tls.Config{}}
+	for _, node := range nodes {
+		d.shown.met(node, leaf)
+	}
+	return d.certificates()
+}
 
 // MaskEcho is maskEcho, on a copy.
 func MaskEcho(reply string, secret Secret) string {

@@ -18,9 +18,10 @@ type serverFacts struct {
 	Role     string // "master" or "replica"
 	Protocol int
 	Loading  *bool
-	Replicas *int   // connected replicas, of a master
-	Link     string // "up" or "down", of a replica
-	Offset   *int64 // how much of the replication stream it has written, or read
+	Replicas *int             // connected replicas, of a master
+	Link     string           // "up" or "down", of a replica
+	Lags     map[string]int64 // of a master's replicas, by their addresses: how many bytes they are behind
+	Offset   *int64           // how much of the replication stream it has written, or read
 }
 
 // facts asks HELLO, which any user may, and INFO, which is in @dangerous.
@@ -44,6 +45,7 @@ func (p *probe) facts(ctx context.Context) serverFacts {
 	if info := infoFields(replication); info != nil {
 		facts.Role = firstText(roleName(info["role"]), facts.Role)
 		facts.Link = info["master_link_status"]
+		facts.Lags = replicaLags(info)
 		if n, err := strconv.Atoi(info["connected_slaves"]); err == nil && facts.Role == "master" {
 			facts.Replicas = &n
 		}

@@ -102,28 +102,37 @@ func TestFieldsReturnsCopies(t *testing.T) {
 
 // others holds for every field a text that is valid and not its default.
 var others = map[string]string{
-	"mode": "standalone", "connection.addrs": "cache.example:6380", "connection.username": "app",
+	"mode": "sentinel", "connection.addrs": "cache.example:6380", "connection.username": "app",
 	"connection.password": "s3cr3t", "connection.password_file": "/run/secrets/redis", "connection.db": "3",
 	"connection.client_name": "orders", "connection.protocol": "2", "connection.compat": "true",
+	"sentinel.master": "orders-master", "sentinel.username": "watcher", "sentinel.password": "s3nt1n3l", "sentinel.password_file": "/run/secrets/sentinel",
+	"sentinel.tls": "on", "sentinel.ca_file": "/etc/sentinel-ca.pem", "sentinel.cert_file": "/etc/sentinel.pem", "sentinel.key_file": "/etc/sentinel-key.pem",
+	"sentinel.server_name": "sentinel.internal", "sentinel.write_gate": "true",
 	"tls.enabled": "true", "tls.ca_file": "/etc/ca.pem", "tls.cert_file": "/etc/client.pem", "tls.key_file": "/etc/client key.pem",
-	"tls.server_name": "cache.internal", "tls.min_version": "1.3", "tls.insecure_skip_verify": "true",
+	"tls.ca": `-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----`, "tls.cert": "a certificate", "tls.key": "a key",
+	"tls.expiry_warning": "168h", "tls.server_name": "cache.internal", "tls.min_version": "1.3", "tls.insecure_skip_verify": "true",
 	"timeouts.connect": "20s", "timeouts.dial": "1.5s", "timeouts.operation": "4s", "timeouts.read": "2s",
-	"timeouts.write": "1s", "timeouts.shutdown": "1m30s",
-	"pool.size": "50", "pool.min_idle": "5", "pool.max_idle": "40", "pool.wait": "250ms", "pool.idle_timeout": "4m",
+	"timeouts.write": "1s", "timeouts.shutdown": "1m30s", "timeouts.silence": "20s",
+	"pool.size": "50", "pool.min_idle": "5", "pool.max_idle": "40", "pool.blocking": "100", "pool.wait": "250ms", "pool.idle_timeout": "4m",
 	"pool.max_lifetime": "1h", "pool.lifetime_jitter": "5m",
-	"retry.effect": "read", "retry.min_backoff": "20ms", "retry.max_backoff": "1s", "retry.budget": "10", "when_down": "fail-fast",
+	"retry.effect": "read", "retry.min_backoff": "20ms", "retry.max_backoff": "1s", "retry.budget": "10", "when_down": "fail-fast", "pipelining": "off",
 	"health.interval": "2s", "health.timeout": "300ms", "health.warn_latency": "20ms", "health.fail_after": "5", "health.recover_after": "1",
+	"reload.interval": "5s", "reload.off": "true",
+	"cache.enabled": "true", "cache.max_entries": "500", "cache.max_staleness": "10s",
 	"connection.allow_addrs": "10.0.0.0/8,.cache.internal:6379",
 	"cluster.read_from":      "nearest", "cluster.refresh_interval": "30s",
 }
 
+// excluded are the fields that another one of others contradicts: their files.
+var excluded = []string{"connection.password", "sentinel.password", "tls.ca", "tls.cert", "tls.key"}
+
 // everything is a valid configuration in which every field differs from its
-// default, but for the password, which its file excludes.
+// default, but for those that their file excludes.
 func everything(t *testing.T) redisconn.Config {
 	t.Helper()
 	b := redisconn.NewBuilder()
 	for _, path := range slices.Sorted(maps.Keys(others)) {
-		if path != "connection.password" {
+		if !slices.Contains(excluded, path) && !strings.HasPrefix(path, "cache.") { // that not with RESP 2 and database 3
 			b.Set(path, others[path], "test")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -13,27 +14,28 @@ import (
 // use whichever generation is current; see succession.go for how another one
 // takes its place.
 //
-// It holds a client per route. The routes that have no client yet (the lane,
-// blocking commands) get theirs beside direct.
+// It holds the driver clients of each route, see route.go.
 type generation struct {
 	*target
 	number   int
+	since    time.Time
 	users    tally                 // who uses it now; one that was replaced ends when they have left
-	direct   redis.UniversalClient // pooled connections; of a cluster, what Unwrap lends
+	lent     redis.UniversalClient // what Unwrap lends
+	*drivers                       // of the one server; nil on a cluster, whose nodes have their own
 	breakers dialBreakers
 }
 
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
-func newGeneration(number int, t *target, hooks *hookChain) *generation {
-	g := &generation{target: t, number: number, users: newTally()}
-	dial := g.dialThrough(hooks)
-	if t.cluster != nil {
-		t.cluster.begin(func(addr string) *redis.Client { return redis.NewClient(nodeOptions(t.config, addr, dial)) })
-		g.direct = redis.NewClusterClient(clusterOptions(t.config, t.cluster.slots, dial))
+func newGeneration(number int, t *target, c *Client) *generation {
+	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
+	if t.cluster == nil {
+		g.drivers = newDrivers(c, g, t.addr, driverOptions)
+		g.lent = g.direct
 		return g
 	}
-	g.direct = redis.NewClient(driverOptions(t.config, t.addr, dial))
+	t.cluster.begin(func(addr string) *drivers { return newDrivers(c, g, addr, nodeOptions) })
+	g.lent = redis.NewClusterClient(clusterOptions(t.config, t.cluster.slots, g.dialThrough(c.hooks)))
 	return g
 }
 
@@ -70,11 +72,11 @@ func (t *target) open(ctx context.Context, addr string, hooks *hookChain) (net.C
 // use: their commands return at once.
 func (g *generation) close() error {
 	g.dialer.end()
-	err := closeDriver(g.direct)
+	err := closeDriver(g.lent)
 	if g.cluster != nil {
-		err = errors.Join(err, g.cluster.close())
+		return errors.Join(err, g.cluster.close())
 	}
-	return err
+	return errors.Join(err, g.drivers.close())
 }
 
 // closeDriver closes a driver client. That it is closed, or one of its

@@ -231,7 +231,7 @@ func TestLastHealthAllocatesNothing(t *testing.T) {
 
 func TestAnExhaustedPoolDoesNotFalsifyHealth(t *testing.T) {
 	client, server := openServer(t, func(c *redisconn.Config) { c.Pool.Size = 1 })
-	ended := blocked(t, client)
+	ended := held(t, client)
 	for range 20 {
 		if health := client.Health(t.Context()); health.Status != redisconn.StatusPass {
 			t.Fatalf("%+v", health)

@@ -1,5 +1,7 @@
 package redisconn
 
+import "cmp"
+
 // layer is one source while it is read. What it says about a field twice must agree.
 type layer struct {
 	b    *Builder
@@ -22,7 +24,8 @@ func (l *layer) set(f field, text, source string) {
 		l.unreadable(&FieldError{Field: f.path, Source: source, Value: maskSuspect(text), Reason: reason, Fix: fix}, f.path)
 		return
 	}
-	full := scratch.withDefaults() // so that cache and cache:6379 agree
+	scratch.Mode = cmp.Or(scratch.Mode, l.b.cfg.Mode) // which port an address means
+	full := scratch.withDefaults()                    // so that cache and cache:6379 agree
 	now := statement{f.text(&full), source}
 	if before, twice := l.said[f.path]; twice {
 		if before.text != now.text {

@@ -30,6 +30,8 @@ const (
 type linkError struct {
 	phase phase
 	err   error
+	none  bool // of what was to be written nothing was: it proves this of all commands of a batch
+	paid  bool // the retry budget was charged for it, once for all commands of a flight
 }
 
 func (e *linkError) Error() string { return e.err.Error() }
@@ -69,31 +71,66 @@ func (e *linkError) class() Class {
 // link is a net.Conn that knows its phase and bounds what the peer may send.
 type link struct {
 	net.Conn
+	addr        string // of the server
 	guard       *respguard.Guard
-	handshaking atomic.Bool // a subscription reads and writes at once
+	handshaking atomic.Bool  // a subscription reads and writes at once
+	written     atomic.Bool  // something was, since the peer last sent something
+	heard       atomic.Int64 // when the peer last sent something, by sinceStart
+	suspected   atomic.Bool  // an answer was due when a probe went unanswered, and nothing was read since
+	silenced    atomic.Pointer[silenceError]
+	watched     bool        // pushes may come at any time, so the socket is always to be looked at
 	refusal     lastWords   // an error reply to the handshake; touched only by the reader
 	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
-	release     func() bool // ends the tie to the generation's life
+	release     func()      // ends the ties to its generation
 	secret      Secret      // that the handshake sends, and that nobody is to send back
 	hungUp      func() bool // under TLS, where it can be known: whether the peer has closed
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
-// finds the ones that the server closed. The driver does not do so under TLS:
+// finds the ones that the server closed. One that has just answered need not be
+// looked at: a busy caller saves a system call, and three allocations. The driver does not do so under TLS:
 // what it would see there are records, not replies. There, the link looks at the
 // state of the TCP connection before it writes; otherwise every idle connection
 // that a server closes would cost a command that must not be repeated.
 type plainLink struct{ *link }
 
+// trustedFor is how long an answer vouches for its connection. It is shorter than
+// any pause in which a server closes one for being idle.
+const trustedFor = 100 * time.Microsecond
+
 // SyscallConn gives access to the socket.
 func (l plainLink) SyscallConn() (syscall.RawConn, error) {
+	if !l.watched && l.isTrusted() {
+		return trustedConn{}, nil
+	}
 	return l.Conn.(syscall.Conn).SyscallConn()
 }
 
+// isTrusted reports whether the peer has just answered.
+func (l *link) isTrusted() bool { return sinceStart()-time.Duration(l.heard.Load()) < trustedFor }
+
+// trustedConn is a socket at which there is nothing to see.
+type trustedConn struct{}
+
+func (trustedConn) Control(func(uintptr)) error    { return nil }
+func (trustedConn) Read(func(uintptr) bool) error  { return nil }
+func (trustedConn) Write(func(uintptr) bool) error { return nil }
+
+var start = time.Now()
+
+// sinceStart is a clock without an allocation that fits an atomic.
+func sinceStart() time.Duration { return time.Since(start) }
+
 // newLink wraps a fresh connection, on which the secret will be sent; release
 // is called when it is closed.
-func newLink(conn net.Conn, secret Secret, release func() bool) net.Conn {
-	l := &link{Conn: conn, guard: respguard.New(respguard.Limits{}), secret: secret, release: release}
+func newLink(conn net.Conn, secret Secret, release func()) net.Conn {
+	return asConn(&link{Conn: conn, secret: secret, release: release})
+}
+
+// asConn completes a link and gives it the methods that its connection has.
+func asConn(l *link) net.Conn {
+	conn := l.Conn
+	l.guard = respguard.New(respguard.Limits{})
 	l.handshaking.Store(true)
 	if _, ok := conn.(syscall.Conn); ok {
 		return plainLink{l}
@@ -155,15 +192,16 @@ func (l *link) Write(p []byte) (int, error) {
 	if l.handshaking.Load() && !isHandshake(p) {
 		l.handshaking.Store(false)
 	}
-	if l.hungUp != nil && !l.handshaking.Load() && l.hungUp() {
-		return 0, &linkError{phase: phaseWrite, err: io.EOF}
+	if l.hungUp != nil && !l.handshaking.Load() && !l.isTrusted() && l.hungUp() {
+		return 0, l.unwritten(0, io.EOF)
 	}
 	n, err := l.Conn.Write(p)
 	if err == nil {
+		l.written.Store(true)
 		return n, nil
 	}
 	if !l.handshaking.Load() {
-		return n, &linkError{phase: phaseWrite, err: err}
+		return n, l.unwritten(n, err)
 	}
 	if l.refusal == "" {
 		// Under TLS 1.3 a server refuses a client's certificate after the
@@ -185,6 +223,7 @@ func (l *link) Read(p []byte) (int, error) {
 	}
 	n, err := l.Conn.Read(p)
 	if n > 0 {
+		l.hear()
 		if limit := l.guard.Check(p[:n]); limit != nil {
 			closeQuietly(l.Conn) // whatever else it sends is not worth reading
 			l.violation = l.failed(limit)
@@ -201,10 +240,22 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// hear notes that the peer is alive.
+func (l *link) hear() {
+	l.written.Store(false)
+	l.heard.Store(int64(sinceStart()))
+	if l.suspected.Load() {
+		l.suspected.Store(false)
+	}
+}
+
 // failed puts the phase to an error. A server that turns a connection away says
 // why in its first reply and hangs up; the driver takes that reply for an old
 // server's answer to HELLO and then meets only the closed connection.
 func (l *link) failed(err error) error {
+	if silence := l.silenced.Load(); silence != nil {
+		err = silence
+	}
 	if !l.handshaking.Load() {
 		return &linkError{phase: phaseRead, err: err}
 	}
@@ -223,7 +274,14 @@ func (l *link) SetWriteDeadline(t time.Time) error {
 	if l.handshaking.Load() {
 		return l.failed(err)
 	}
-	return &linkError{phase: phaseWrite, err: err}
+	return l.unwritten(0, err)
+}
+
+// unwritten is the failure of a write of which the kernel took n bytes. The driver
+// writes a batch as a whole before it reads, so when nothing was written since the
+// last reply, nothing of the batch was.
+func (l *link) unwritten(n int, err error) *linkError {
+	return &linkError{phase: phaseWrite, err: err, none: n == 0 && !l.written.Load()}
 }
 
 // SetReadDeadline fails on a connection that was cut; the driver then reads no

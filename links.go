@@ -1,51 +1,97 @@
 package redisconn
 
 import (
+	"fmt"
 	"net"
+	"os"
 	"sync"
+	"time"
 )
 
-// links knows the open connections by the address that they were dialled for.
-// When a node is found dead while its connections are not, because its process
-// hangs or its packets are lost, the calls that wait for its replies would wait
-// until their time is up: cut is what brings them back.
+// links are the open connections of one generation.
 type links struct {
-	mu     sync.Mutex
-	byAddr map[string]map[net.Conn]struct{}
+	mu   sync.Mutex // guards open; only opening and closing take it, and whoever cuts
+	open map[*link]struct{}
 }
 
-func (l *links) add(addr string, conn net.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.byAddr == nil {
-		l.byAddr = map[string]map[net.Conn]struct{}{}
+func (s *links) add(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[*link]struct{}{}
 	}
-	if l.byAddr[addr] == nil {
-		l.byAddr[addr] = map[net.Conn]struct{}{}
-	}
-	l.byAddr[addr][conn] = struct{}{}
+	s.open[l] = struct{}{}
 }
 
-func (l *links) remove(addr string, conn net.Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.byAddr[addr], conn)
-	if len(l.byAddr[addr]) == 0 {
-		delete(l.byAddr, addr)
+func (s *links) remove(l *link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, l)
+}
+
+// to returns the connections to a server.
+func (s *links) to(addr string) []*link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []*link
+	for l := range s.open {
+		if l.addr == addr {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// suspect marks the connections to a server on which a reply is due, because the
+// server did not answer a probe. Whatever arrives on one of them clears its mark.
+func (s *links) suspect(addr string) {
+	for _, l := range s.to(addr) {
+		if l.written.Load() {
+			l.suspected.Store(true)
+		}
 	}
 }
 
-// cut closes the connections to an address and returns how many there were.
-// Their holders meet the end of a connection, and say so by removing it.
-func (l *links) cut(addr string) int {
-	l.mu.Lock()
-	conns := make([]net.Conn, 0, len(l.byAddr[addr]))
-	for conn := range l.byAddr[addr] {
-		conns = append(conns, conn)
+// cutSilent closes the connections to a server that are marked still, and
+// returns how many those were.
+func (s *links) cutSilent(addr string, silence time.Duration) int {
+	cut := 0
+	for _, l := range s.to(addr) {
+		if l.suspected.Load() && l.silenced.CompareAndSwap(nil, &silenceError{silence}) {
+			closeQuietly(l.Conn)
+			cut++
+		}
 	}
-	l.mu.Unlock()
-	for _, conn := range conns {
-		closeQuietly(conn)
+	return cut
+}
+
+// cut closes the connections to a server that is found dead while they are not,
+// because its process hangs or its packets are lost: the calls that wait for its
+// replies would wait until their time is up. It returns how many those were.
+func (s *links) cut(addr string) int {
+	cut := s.to(addr)
+	for _, l := range cut {
+		closeQuietly(l.Conn)
 	}
-	return len(conns)
+	return len(cut)
+}
+
+// silenceError is why a connection was cut that its own timeouts leave alone: a
+// command may block on it for ever, and a stopped server leaves it open.
+type silenceError struct{ silence time.Duration }
+
+func (e *silenceError) Error() string {
+	return fmt.Sprintf("nothing was heard for %s, on this connection or by a probe: closed", e.silence.Round(time.Millisecond))
+}
+
+// Timeout and Unwrap make it the timeout that it is.
+func (e *silenceError) Timeout() bool { return true }
+func (e *silenceError) Unwrap() error { return os.ErrDeadlineExceeded }
+
+// keepAliveFor lets the kernel find a peer that is gone without a word, a host or
+// a network between that forgot the connection, within silence: it waits half of
+// that, then asks three times.
+func keepAliveFor(silence time.Duration) net.KeepAliveConfig {
+	const probes = 3
+	return net.KeepAliveConfig{Enable: true, Idle: silence / 2, Interval: silence / (2 * probes), Count: probes}
 }

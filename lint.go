@@ -36,6 +36,24 @@ func (c Config) Lint() []Warning {
 	return warnings
 }
 
+// LintInfo explains a warning's code.
+type LintInfo struct {
+	Code  string // as in [Warning]
+	Field string // the field it is about
+	About string // what is wrong with what it finds
+	Fix   string // what to do about it
+}
+
+// Lints returns every code a [Warning] may have, in the order of the codes. The
+// slice is the caller's own.
+func Lints() []LintInfo {
+	infos := make([]LintInfo, len(configLints))
+	for i, l := range configLints {
+		infos[i] = LintInfo{Code: l.code, Field: l.field, About: l.about, Fix: l.fix}
+	}
+	return infos
+}
+
 // lint is a row of the table behind [Config.Lint] and docs/lints.md. Codes are
 // never reused: what is retired leaves a gap.
 type lint struct {
@@ -106,6 +124,19 @@ var configLints = []lint{
 			})
 			return found(raw.TLS.Enabled && byIP && raw.TLS.ServerName == "" && !raw.TLS.InsecureSkipVerify,
 				"the certificate must name the IP address itself")
+		}},
+	{code: "RC-C030", field: "sentinel.tls",
+		about: "The sentinels' password travels in clear to another machine.",
+		fix:   "set sentinel.tls to on, or use the scheme rediss+sentinel",
+		find: func(raw, full *Config) string {
+			hasPassword := raw.Sentinel.Password != "" || raw.Sentinel.PasswordFile != ""
+			return found(hasPassword && !full.sentinelTLS().Enabled && leavesMachine(full), "the sentinels' password is sent in clear over the network")
+		}},
+	{code: "RC-C031", field: "connection.addrs",
+		about: "One sentinel is named. The others are learnt from it, but a process that starts while it is down finds no master.",
+		fix:   "name all sentinels",
+		find: func(raw, full *Config) string {
+			return found(full.asksSentinels() && len(full.Connection.Addrs) == 1 && leavesMachine(full), "a single sentinel is named, and a start depends on it")
 		}},
 	{code: "RC-C010", field: "timeouts.dial",
 		about: "One attempt to connect may take longer than all of them together.",

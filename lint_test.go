@@ -19,6 +19,10 @@ func TestEveryLintOfAConfigFindsItsCaseAndOnlyThat(t *testing.T) {
 		"RC-C004": func(c *redisconn.Config) { c.Connection.DB = 16 },
 		"RC-C005": func(c *redisconn.Config) { c.Connection.Username = "app" },
 		"RC-C006": func(c *redisconn.Config) { c.TLS.Enabled, c.Connection.Addrs = true, []string{"127.0.0.1"} },
+		"RC-C030": func(c *redisconn.Config) {
+			c.Connection.Addrs, c.Sentinel.Master, c.Sentinel.PasswordFile = []string{"s1", "s2"}, "mymaster", "/run/pw"
+		},
+		"RC-C031": func(c *redisconn.Config) { remote(c); c.Sentinel.Master = "mymaster" },
 		"RC-C010": func(c *redisconn.Config) { c.Timeouts.Dial = 16 * time.Second },
 		"RC-C011": func(c *redisconn.Config) { c.Timeouts.Read = 4 * time.Second },
 		"RC-C012": func(c *redisconn.Config) { c.Timeouts.Write = 4 * time.Second },
@@ -32,8 +36,8 @@ func TestEveryLintOfAConfigFindsItsCaseAndOnlyThat(t *testing.T) {
 		"RC-C020": func(c *redisconn.Config) { c.Pool.Size = 1001 },
 		"RC-C021": func(c *redisconn.Config) { c.Retry.Effect = redisconn.EffectConditional },
 	}
-	for _, row := range redisconn.LintTable() {
-		if !row.OfConfig {
+	for _, row := range redisconn.Lints() {
+		if !redisconn.IsConfigLint(row.Code) {
 			continue
 		}
 		change, ok := cases[row.Code]
@@ -77,7 +81,7 @@ func TestWhatIsUsualIsNotWarnedAbout(t *testing.T) {
 
 func TestLintCodesAreUniqueAndWellFormed(t *testing.T) {
 	seen := map[string]bool{}
-	for _, row := range redisconn.LintTable() {
+	for _, row := range redisconn.Lints() {
 		if seen[row.Code] || !regexp.MustCompile(`^RC-C\d{3}$`).MatchString(row.Code) {
 			t.Errorf("code %s", row.Code)
 		}
@@ -91,7 +95,7 @@ func TestLintCodesAreUniqueAndWellFormed(t *testing.T) {
 func TestLintsPageIsUpToDate(t *testing.T) {
 	var page strings.Builder
 	page.WriteString("\n| Code | Field | What it means | What to do |\n| --- | --- | --- | --- |\n")
-	for _, row := range redisconn.LintTable() {
+	for _, row := range redisconn.Lints() {
 		fmt.Fprintf(&page, "| %s | `%s` | %s | %s |\n", row.Code, row.Field, row.About, row.Fix)
 	}
 	page.WriteString("\n")

@@ -56,5 +56,16 @@ func (d *dialer) speaksTLS(ctx context.Context, addr string) bool {
 	return probe.HandshakeContext(ctx) == nil || met
 }
 
+// explainSilence looks behind a plaintext handshake that got no sensible
+// answer: a port that speaks TLS hangs up on plaintext without a word.
+func (d *dialer) explainSilence(ctx context.Context, addr string, err error) error {
+	if d.tls != nil || !d.speaksTLS(ctx, addr) {
+		return err
+	}
+	return &linkError{phase: phaseHandshake, err: &mismatchError{
+		wanted: "plaintext", found: "TLS", fix: "use rediss:// (tls.enabled=true) or the server's plaintext port",
+	}}
+}
+
 // closeQuietly closes a connection whose purpose is served; what Close says of it changes nothing.
 func closeQuietly(conn net.Conn) { _ = conn.Close() }

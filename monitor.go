@@ -33,6 +33,7 @@ type monitor struct {
 	wake   chan struct{} // asks for a sample now
 	latest atomic.Pointer[Health]
 	heir   atomic.Pointer[heir] // a target to watch instead, until the goroutine takes it over
+	denied atomic.Bool          // the server told a command that it is no master
 
 	waiting sync.Mutex    // guards next
 	next    chan struct{} // closed when the sample under way, or else the next one, is done
@@ -45,11 +46,12 @@ type monitor struct {
 	factsAt  time.Time
 	ring     []time.Duration
 	health   Health
-	down     bool // probes have decided that there is an outage
-	fatal    bool // the last failure needs an intervention
-	hits     int  // successes in a row
-	worries  int  // of these, the last so many with something to worry about
-	calm     int  // of these, the last so many with nothing
+	missed   time.Time // when the first of the misses in a row was
+	down     bool      // probes have decided that there is an outage
+	fatal    bool      // the last failure needs an intervention
+	hits     int       // successes in a row
+	worries  int       // of these, the last so many with something to worry about
+	calm     int       // of these, the last so many with nothing
 	sampled  time.Time
 	lastPool PoolUse
 }
@@ -62,7 +64,7 @@ func newMonitor(c *Client, t *target, p *probe, facts serverFacts) *monitor {
 	}
 	m.watch(t, p, facts)
 	m.note(p.verified)
-	m.publish(m.worry())
+	m.publish(m.verdict())
 	return m
 }
 
@@ -143,7 +145,7 @@ func (m *monitor) takeOver() bool {
 		m.down = false
 		m.client.cameBack()
 	}
-	m.publish(m.worry())
+	m.publish(m.verdict())
 	return true
 }
 
@@ -202,10 +204,13 @@ func (m *monitor) announce() {
 // sample makes one probe and draws the conclusions.
 func (m *monitor) sample(ctx context.Context) {
 	m.client.counts.probes.Add(1)
+	began := time.Now()
 	latency, err := m.look(ctx)
 	switch {
-	case ctx.Err() != nil:
-		return // the client is closing; the probe proves nothing
+	case ctx.Err() != nil, m.heir.Load() != nil:
+		return // the client is closing, or leaves this server; the probe proves nothing
+	case err != nil && m.remedied(ctx, err, began):
+		m.takeOver()
 	case err != nil:
 		m.failed(err)
 	default:
@@ -224,13 +229,20 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 	if m.down {
 		limit = m.target.config.Timeouts.Dial // nobody waits for the verdict any more
 	}
+	if left := m.target.config.Timeouts.Silence - time.Since(m.missed); m.health.ConsecutiveFailures > 0 && left > 0 {
+		limit = min(limit, left) // but for those whose connection is to be cut by then
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if m.probe != nil {
 		latency, err := m.probe.ping(ctx)
 		if err == nil {
+			suited := m.target.suits(m.target.addr, m.facts) == nil
+			if m.denied.Swap(false) || !suited {
+				m.factsAt = time.Time{} // whatever their age
+			}
 			m.probe.renew(ctx, &m.facts, &m.factsAt)
-			return latency, nil
+			return latency, m.target.suits(m.target.addr, m.facts)
 		}
 		m.probe.close()
 		m.probe = nil
@@ -238,12 +250,19 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	probe, facts, err := m.target.verifyServer(ctx, nil)
+	probe, facts, err := m.target.verifyServer(ctx, m.target.addr, nil)
 	if err != nil {
 		return 0, err
 	}
 	m.probe, m.facts, m.factsAt = probe, facts, time.Now()
 	return probe.verified, nil
+}
+
+// remedied is Client.remedied with the time that a probe has.
+func (m *monitor) remedied(ctx context.Context, err error, began time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, m.target.config.Timeouts.Dial)
+	defer cancel()
+	return m.client.remedied(ctx, diagnose(err), began)
 }
 
 // failed counts a miss. A refused connection is proof enough: nothing listens.
@@ -259,6 +278,7 @@ func (m *monitor) failed(err error) {
 		m.client.recorder.record(Event{Kind: EventProbeFailed, Class: f.class, Attempt: misses, Detail: peerText(cause(err))})
 	}
 	m.health.LastFailure, m.health.LastFailureClass = time.Now(), f.class
+	m.watchSilence(misses == 1)
 	status := StatusWarn
 	if m.down || misses >= m.policy.FailAfter || isDecisive(f.class) {
 		status, m.down = StatusFail, true
@@ -267,10 +287,31 @@ func (m *monitor) failed(err error) {
 	m.publish(status, f.class, info.Meaning+": "+peerText(cause(err)))
 }
 
+// watchSilence marks the connections on which a reply is due, and cuts them when
+// nothing was heard of the server for too long.
+func (m *monitor) watchSilence(first bool) {
+	links := &m.target.dialer.links
+	if first {
+		m.missed = time.Now()
+	}
+	links.suspect(m.target.addr)
+	silence := time.Since(m.missed)
+	if silence < m.target.config.Timeouts.Silence {
+		return
+	}
+	if cut := links.cutSilent(m.target.addr, silence); cut > 0 {
+		m.client.recorder.record(Event{Kind: EventLinkSilent, Node: m.target.addr, Took: silence, Detail: plural(cut, "connection") + " cut"})
+	}
+}
+
 // isDecisive reports whether one failure of this class is proof: nothing listens,
 // or the server itself says that it serves nobody, or not us.
 func isDecisive(class Class) bool {
-	return class == ClassRefused || class == ClassLoading || class == ClassMasterDown || class.Info().Fatal
+	switch class {
+	case ClassRefused, ClassLoading, ClassMasterDown, ClassReadOnly: // the last from a master behind sentinels alone
+		return true
+	}
+	return class.Info().Fatal
 }
 
 // succeeded counts a hit.
@@ -297,6 +338,7 @@ func (m *monitor) succeeded(latency time.Duration) {
 	default:
 		m.worries, m.calm = 0, 0
 		m.client.machine.to(StateReady, "healthy")
+		status, class, reason = m.caution()
 	}
 	m.publish(status, class, reason)
 }
@@ -337,6 +379,25 @@ func (m *monitor) worry() (Status, Class, string) {
 	return StatusPass, "", ""
 }
 
+// verdict is what there is to say of a server that answers.
+func (m *monitor) verdict() (status Status, class Class, reason string) {
+	if status, class, reason = m.worry(); status == StatusPass {
+		status, class, reason = m.caution()
+	}
+	return status, class, reason
+}
+
+// caution finds what somebody should look at although commands work as they should.
+func (m *monitor) caution() (status Status, class Class, reason string) {
+	if fault := m.client.renewals.fault.Load(); fault != nil {
+		return StatusWarn, fault.class, "new credentials or certificates are not in use: " + fault.text
+	}
+	if text := expiring(m.target.dialer.certificates(), time.Now(), m.target.config.TLS.ExpiryWarning); text != "" {
+		return StatusWarn, ClassTLS, text
+	}
+	return StatusPass, "", ""
+}
+
 // publish makes the sample visible to everybody.
 func (m *monitor) publish(status Status, class Class, reason string) {
 	h := m.health
@@ -345,6 +406,10 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	h.Pool = m.client.poolUse()
 	if h.Server = m.facts.info(); m.target.config.Mode == ModeEmbedded {
 		h.Server.Note = embeddedNote
+	}
+	h.Certificates = m.target.dialer.certificates()
+	if d := m.client.deployment.Load(); d != nil {
+		d.tell(&h, m.facts.Lags)
 	}
 	m.nodes.describe(&h)
 	m.latest.Store(&h)
@@ -361,12 +426,25 @@ func summarize(ring []time.Duration) Latency {
 // noticed passes a command's failure to the monitor when it may be the first
 // sign of an outage.
 func (c *Client) noticed(f failure) {
+	watch, m := c.watch.Load(), c.monitor.Load()
 	switch f.class {
 	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassMasterDown, ClassAuth, ClassTLS:
 		c.suspect()
-	case ClassClusterDown, ClassReadOnly:
+		if watch != nil {
+			watch.doubt()
+		}
+	case ClassClusterDown:
 		if c.onCluster() {
 			c.generation.Load().cluster.misled()
+		}
+	case ClassReadOnly:
+		if c.onCluster() {
+			c.generation.Load().cluster.misled()
+		}
+		if watch != nil {
+			m.denied.Store(true)
+			m.suspect()
+			watch.hurry()
 		}
 	}
 }
@@ -390,7 +468,10 @@ func (c *Client) wentDown(f failure) {
 		return
 	}
 	// What only an intervention can mend is not worth waiting for.
-	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.addr, Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
+	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.server(), Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
+	if w := c.watch.Load(); w != nil {
+		w.doubt() // while there is an outage the sentinels are asked again and again
+	}
 }
 
 // cameBack ends an outage. The gate opens also for a client that drains: calls

@@ -303,7 +303,7 @@ func TestASaturatedPoolIsDegradedNotDown(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			if err := client.BLPop(t.Context(), 0, "empty").Err(); err != nil {
+			if err := client.Watch(t.Context(), blockInside(nil), "watched"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -313,7 +313,7 @@ func TestASaturatedPoolIsDegradedNotDown(t *testing.T) {
 	if health.Status != redisconn.StatusWarn || health.Class != redisconn.ClassPool || health.ConsecutiveFailures != 0 {
 		t.Errorf("%+v", health)
 	}
-	if want := "the pool is saturated: pool 2/2 in use, 2 waiting (held by 4 blpop for up to "; !strings.HasPrefix(health.Reason, want) {
+	if want := "the pool is saturated: pool 2/2 in use, 2 waiting (held by 4 watch for up to "; !strings.HasPrefix(health.Reason, want) {
 		t.Errorf("reason %q, want %q…", health.Reason, want)
 	}
 	for range 4 {

@@ -176,7 +176,7 @@ func (c *Client) RunPipeline(ctx context.Context, fn func(p redis.Pipeliner) err
 		began:      time.Now(),
 		chunkCount: defaultChunkCount,
 		chunkBytes: defaultChunkBytes,
-		result:     &PipelineResult{addr: c.addr},
+		result:     &PipelineResult{addr: c.server()},
 	}
 	for _, opt := range opts {
 		opt(run)

@@ -52,7 +52,7 @@ func (b *batch) queue(cmd redis.Cmder) error {
 
 // neverSent is the error of a command that was not tried.
 func (c *Client) neverSent(name string, class Class, err error) *CommandError {
-	return &CommandError{Command: name, Addr: c.addr, Class: class, Applied: AppliedNo, State: c.State(), Pool: c.poolUse(), Err: err}
+	return &CommandError{Command: name, Addr: c.server(), Class: class, Applied: AppliedNo, State: c.State(), Pool: c.poolUse(), Err: err}
 }
 
 // queueHook ends the way of a batch's commands and never calls next.

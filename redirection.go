@@ -41,7 +41,7 @@ func redirectionOf(err error, slot int, from string) (r redirection, ok bool) {
 	}
 	// IPv6 addresses come without brackets; an empty host is that of the node.
 	host, port := strings.Trim(words[2][:at], "[]"), words[2][at+1:]
-	return redirection{addr: nodeAddress(host, port, from), ask: words[0] == "ASK"}, true
+	return redirection{addr: completeAddress(host, port, from), ask: words[0] == "ASK"}, true
 }
 
 // strayError is a command that its cluster sent on and on, or could not be sent

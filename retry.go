@@ -26,7 +26,9 @@ func effectOf(cmd redis.Cmder) Effect { return Effect(effect.Of(cmd.Args()).Stri
 type call struct {
 	name     string
 	keys     int
+	cmds     []redis.Cmder // what it sends, for the gate of writes
 	began    time.Time
+	tried    time.Time // when the last attempt began, if it was not the first
 	attempts int
 	applied  Applied // the worst that any attempt left open
 	met      failure // of the last attempt that had its time
@@ -37,6 +39,14 @@ func (c *call) settle(f failure) {
 	if c.applied != AppliedMaybe {
 		c.applied = f.applied
 	}
+}
+
+// lastTried is when the last attempt began.
+func (c *call) lastTried() time.Time {
+	if c.tried.IsZero() {
+		return c.began
+	}
+	return c.tried
 }
 
 // telling is the failure to tell of. An attempt that the end of the call's time
@@ -66,8 +76,10 @@ func (p retryPolicy) allows(f failure, effect Effect) bool {
 	switch f.class {
 	case ClassLost, ClassTimeout:
 		return f.applied == AppliedNo || effectRank[effect] <= p.strongest
+	case ClassClosed: // the pool of a generation that was replaced while the call waited in it: there is another
+		return f.applied == AppliedNo
 	default:
-		return f.applied == AppliedNo && f.class.Info().Retried
+		return f.applied == AppliedNo && (f.mended || f.class.Info().Retried)
 	}
 }
 
@@ -90,7 +102,7 @@ func (c *Client) pause(ctx context.Context, call *call, f failure) error {
 	if errors.As(f.err, &at) && at.news != nil {
 		return c.pauseForNews(ctx, at)
 	}
-	if reachedServer(f) && !c.retries.budget.take() {
+	if reachedServer(f) && !isPaid(f) && !c.retries.budget.take() {
 		return errRetryBudget
 	}
 	c.counts.retries.Add(1)
@@ -101,7 +113,10 @@ func (c *Client) pause(ctx context.Context, call *call, f failure) error {
 	case <-c.gate.givenUp:
 		return ErrClosed
 	}
-	return c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast)
+	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
+		return err
+	}
+	return c.awaitWrites(ctx, call.cmds...)
 }
 
 // errRetryBudget ends a call whose next attempt would be one too many for the server.
@@ -113,7 +128,13 @@ func reachedServer(f failure) bool {
 	if errors.As(f.err, &link) {
 		return link.phase != phaseDial
 	}
-	return f.class != ClassPool && f.class != ClassDown
+	return f.class != ClassPool && f.class != ClassDown && f.class != ClassClosed
+}
+
+// isPaid reports whether the retry budget was charged for the failure already.
+func isPaid(f failure) bool {
+	var link *linkError
+	return errors.As(f.err, &link) && link.paid
 }
 
 // isAnswer reports whether err is what the server had to say to the command:
@@ -155,8 +176,9 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 	c.counts.commands.Add(1)
 	now := time.Now()
 	var cancel context.CancelFunc
-	if name := cmd.Name(); effect.Blocks(name) {
-		defer c.holders.hold(name)()
+	send := (*Client).sendPlain
+	if waitsAtServer(cmd) {
+		send = (*Client).sendBlocking
 		ctx, cancel = c.deadlines.boundBlocking(ctx, cmd, now)
 	} else {
 		ctx, cancel = c.deadlines.bound(ctx, now)
@@ -164,30 +186,39 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 	if cancel != nil {
 		defer cancel()
 	}
-	if c.gate.outage.Load() != nil {
-		return c.processLate(ctx, cmd, now)
+	if c.gate.outage.Load() != nil || c.writes.held.Load() != nil {
+		return c.processLate(ctx, cmd, now, send)
 	}
-	err := c.send(ctx, cmd)
+	if binding := binds(cmd); binding != nil {
+		return c.refuseBinding(cmd.Name(), binding)
+	}
+	err := send(c, ctx, cmd)
 	if isAnswer(err) {
 		return err
 	}
-	return c.processAgain(ctx, cmd, now, err)
+	return c.processAgain(ctx, cmd, now, send, err)
 }
 
-// processLate is process for a call that comes during an outage.
-func (c *Client) processLate(ctx context.Context, cmd redis.Cmder, began time.Time) error {
+// processLate is process for a call that comes during an outage, or while writes are held.
+func (c *Client) processLate(ctx context.Context, cmd redis.Cmder, began time.Time, send way) error {
 	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
 		return c.unsent(ctx, callOf(cmd, began), err)
 	}
-	err := c.send(ctx, cmd)
+	if binding := binds(cmd); binding != nil {
+		return c.refuseBinding(cmd.Name(), binding)
+	}
+	if err := c.awaitWrites(ctx, cmd); err != nil {
+		return c.unsent(ctx, callOf(cmd, began), err)
+	}
+	err := send(c, ctx, cmd)
 	if isAnswer(err) {
 		return err
 	}
-	return c.processAgain(ctx, cmd, began, err)
+	return c.processAgain(ctx, cmd, began, send, err)
 }
 
 // processAgain takes over after a first attempt that failed.
-func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.Time, err error) error {
+func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.Time, send way, err error) error {
 	call := callOf(cmd, began)
 	effect := effectOf(cmd)
 	for {
@@ -198,6 +229,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		f := diagnose(err)
 		call.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, call.lastTried())
 		f = call.telling(ctx, f)
 		if c.gate.gaveUp() || isOver(ctx) || !c.retries.allows(f, effect) {
 			return c.failed(ctx, call, f)
@@ -205,14 +237,15 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 		if stop := c.pause(ctx, call, f); stop != nil {
 			return c.stopped(ctx, call, f, stop)
 		}
-		if err = c.send(ctx, cmd); isAnswer(err) {
+		call.tried = time.Now()
+		if err = send(c, ctx, cmd); isAnswer(err) {
 			return err
 		}
 	}
 }
 
 func callOf(cmd redis.Cmder, began time.Time) *call {
-	return &call{name: cmd.Name(), keys: effect.KeyCount(cmd.Args()), began: began}
+	return &call{name: cmd.Name(), keys: effect.KeyCount(cmd.Args()), cmds: []redis.Cmder{cmd}, began: began}
 }
 
 // refused is the error of a call that came after the gate was shut.
@@ -222,14 +255,18 @@ func (c *Client) refused(name string) error {
 	if state == StateClosed {
 		class = ClassClosed
 	}
-	return &CommandError{Command: name, Addr: c.addr, Class: class, Applied: AppliedNo, State: state}
+	return &CommandError{Command: name, Addr: c.server(), Class: class, Applied: AppliedNo, State: state}
 }
 
 // unsent is the error of a call that never got past the gate.
 func (c *Client) unsent(ctx context.Context, call *call, err error) error {
 	class := ClassDown
-	if errors.Is(err, ErrClosed) {
+	var held *heldError
+	switch {
+	case errors.Is(err, ErrClosed):
 		class = ClassClosed
+	case errors.As(err, &held):
+		class = held.verdict()
 	}
 	return c.failed(ctx, call, failure{class: class, applied: AppliedNo, err: err})
 }
@@ -272,7 +309,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}
-	addr := c.addr
+	addr := c.server()
 	var at *nodeError
 	if errors.As(f.err, &at) && at.addr != "" {
 		addr = at.addr
@@ -282,6 +319,7 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}
 	c.counts.failures.Add(1)
+	c.counts.byClass.add(class)
 	if call.applied == AppliedMaybe {
 		c.counts.maybeApplied.Add(1)
 	}

@@ -221,7 +221,7 @@ func TestACallThatMeetsTheOutageFailsFastToo(t *testing.T) {
 
 func TestACallerWhoCancelsIsTold(t *testing.T) {
 	client, server := openServer(t, func(c *redisconn.Config) { c.Pool.Size = 1 })
-	ended := blocked(t, client)
+	ended := held(t, client)
 	ctx, cancel := context.WithCancel(t.Context())
 	answer := make(chan error, 1)
 	go func() { answer <- client.Get(ctx, "k").Err() }()

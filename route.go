@@ -2,19 +2,69 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn/internal/effect"
 )
 
-// send chooses how a command travels and makes one attempt. There is one way so
-// far, the direct one: a pooled connection, one round trip. The lane (automatic
-// pipelining) and the blocking route (connections of their own for BLPOP and
-// its kin) will be chosen here, from the generation that holds their clients.
-func (c *Client) send(ctx context.Context, cmd redis.Cmder) error {
+// way is how a command travels, for one attempt: sendPlain or sendBlocking.
+type way func(c *Client, ctx context.Context, cmd redis.Cmder) error
+
+// sendPlain makes one attempt at a command that does not wait at the server: on
+// a pooled connection or, when many are in flight, in a flight of the lane.
+func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
+	// A flight is a user of the generation, so its passengers need not be.
+	if g := c.generation.Load(); g.cluster == nil && g.takesLane(cmd, c.gate.inside()-int64(len(g.blocking.places))) {
+		if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+			journeyOf(ctx).attempt(RouteLane)
+			return err
+		}
+	}
+	journeyOf(ctx).attempt(RouteDirect)
 	g := c.current()
 	defer g.users.leave()
 	if g.cluster != nil {
-		return g.cluster.process(ctx, cmd)
+		return g.cluster.process(ctx, cmd, (*clusterNode).sendPlain)
 	}
 	return g.direct.Process(ctx, cmd)
+}
+
+// sendBlocking makes one attempt at a command that may wait at the server.
+func (c *Client) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
+	g := c.current()
+	defer g.users.leave()
+	c.routes.blocking.Add(1)
+	journeyOf(ctx).attempt(RouteBlocking)
+	if g.cluster != nil {
+		return g.cluster.process(ctx, cmd, (*clusterNode).sendBlocking)
+	}
+	return g.blocking.send(ctx, cmd)
+}
+
+// takesLane reports whether a command is to travel with others, when so many are
+// in flight.
+func (d *drivers) takesLane(cmd redis.Cmder, inFlight int64) bool {
+	return d.lane.wanted(inFlight) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !d.cache.serves(cmd)
+}
+
+// nodeWay is a way on a cluster, to one of its nodes.
+type nodeWay func(n *clusterNode, ctx context.Context, cmd redis.Cmder) error
+
+// sendPlain is [Client.sendPlain] to a node.
+func (n *clusterNode) sendPlain(ctx context.Context, cmd redis.Cmder) error {
+	defer n.inFlight.Add(-1)
+	if n.takesLane(cmd, n.inFlight.Add(1)) {
+		if err := n.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+			journeyOf(ctx).by(RouteLane)
+			return err
+		}
+	}
+	return n.direct.Process(ctx, cmd)
+}
+
+// sendBlocking is [Client.sendBlocking] to a node.
+func (n *clusterNode) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
+	return n.blocking.send(ctx, cmd)
 }

@@ -10,20 +10,19 @@ import (
 // are a cluster: the mode does, or there are several. With one address in mode
 // auto the server says it.
 func (c Config) namesCluster() bool {
-	return c.Mode == ModeCluster || c.Mode == ModeAuto && len(c.Connection.Addrs) > 1
+	return c.Mode == ModeCluster || c.Mode == ModeAuto && len(c.Connection.Addrs) > 1 && !c.asksSentinels()
 }
 
-// verify opens a connection to the first of the configured servers that commands
-// will work on, proves that stage by stage, and finds out whether it is one of a
-// cluster.
-func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
+// verifySeeds is verify for one of the servers that the configuration names: the
+// first that commands will work on. It finds out whether it is one of a cluster.
+func (t *target) verifySeeds(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
 	addrs := t.config.Connection.Addrs
 	if len(addrs) < 2 {
 		addrs = []string{t.addr}
 	}
 	var failures []error
 	for _, addr := range addrs {
-		p, facts, err := t.at(addr).verifyServer(ctx, report)
+		p, facts, err := t.verifyServer(ctx, addr, report)
 		if err == nil {
 			if err = t.settle(ctx, p, facts, addr, report); err == nil {
 				return p, facts, nil
@@ -36,13 +35,6 @@ func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serv
 		}
 	}
 	return nil, serverFacts{}, joinSeeds(addrs, failures)
-}
-
-// at is the target with another of its servers.
-func (t *target) at(addr string) *target {
-	other := *t
-	other.addr, other.cluster = addr, nil
-	return &other
 }
 
 // joinSeeds makes one error of what each of several servers answered, of the stage
@@ -81,6 +73,8 @@ func (t *target) settle(ctx context.Context, p *probe, facts serverFacts, addr s
 		return nil
 	case !isCluster && facts.Mode != "":
 		return report.failed(StageReady, t.noCluster("no cluster but "+facts.Mode))
+	case t.config.Cache.Enabled:
+		return report.failed(StageReady, &modeError{"a cluster, whose keys move between nodes", "switch cache.enabled off: what a node tells of changes ends with its slots"})
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.config.Timeouts.Dial)
 	defer cancel()

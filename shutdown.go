@@ -114,7 +114,7 @@ func (c *Client) drain(ctx context.Context) (Receipt, error) {
 	c.awaitCut(receipt.Abandoned > 0)
 	c.background.Wait()
 	c.stopEmbedded()
-	err = errors.Join(err, c.subscriptions.end(), c.face.Close(), c.blank.Close())
+	err = errors.Join(err, c.stream.end(), c.subscriptions.end(), c.face.Close(), c.blank.Close())
 	unregisterDriverLog(c)
 
 	receipt.Took = time.Since(began)

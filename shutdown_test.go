@@ -23,8 +23,30 @@ func blocked(t *testing.T, client *redisconn.Client) <-chan error {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- client.BLPop(context.Background(), 0, "empty").Err() }()
-	eventually(t, "the BLPOP", func() bool { return client.Stats().InFlight == 1 && client.PoolStats().TotalConns > 0 })
+	eventually(t, "the BLPOP", func() bool { return client.Stats().InFlight == 1 && client.Stats().Routes.BlockingInUse == 1 })
 	return ended
+}
+
+// held starts a WATCH section that keeps a connection of the pool until the list
+// "empty" gets an element, and returns what will become of it. A BLPOP alone
+// would not: it has a connection of its own.
+func held(t *testing.T, client *redisconn.Client) <-chan error {
+	t.Helper()
+	ended, inside := make(chan error, 1), make(chan struct{})
+	go func() { ended <- client.Watch(context.Background(), blockInside(inside), "watched") }()
+	<-inside
+	return ended
+}
+
+// blockInside is the function of a WATCH section that blocks until the list
+// "empty" gets an element; it closes inside, where there is one, when it begins.
+func blockInside(inside chan struct{}) func(*redis.Tx) error {
+	return func(tx *redis.Tx) error {
+		if inside != nil {
+			close(inside)
+		}
+		return tx.BLPop(context.Background(), 0, "empty").Err()
+	}
 }
 
 func TestDrainLetsCallsFinish(t *testing.T) {

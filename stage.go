@@ -8,6 +8,7 @@ type Stage string
 // The stages, in their order.
 const (
 	StageConfig    Stage = "configuration" // the configuration and the files it names
+	StageDiscover  Stage = "sentinel"      // the sentinels and the master that they name; where there are sentinels
 	StageResolve   Stage = "resolve"       // the host name
 	StageDial      Stage = "dial"          // TCP or the unix socket
 	StageTLS       Stage = "tls"           // the encrypted link and the server's certificate
@@ -18,7 +19,7 @@ const (
 
 // Stages returns all stages in their order.
 func Stages() []Stage {
-	return []Stage{StageConfig, StageResolve, StageDial, StageTLS, StageHandshake, StageReady, StagePing}
+	return []Stage{StageConfig, StageDiscover, StageResolve, StageDial, StageTLS, StageHandshake, StageReady, StagePing}
 }
 
 // stageError is a failure with the stage that it happened in.

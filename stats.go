@@ -22,6 +22,9 @@ type Stats struct {
 	Reloads       int64 // generations that took over from another
 	Failovers     int64 // of these, because another node became master
 
+	// FailuresByClass divides Failures. A class that did not occur is absent.
+	FailuresByClass map[Class]int64
+
 	// Gauges.
 	State      State
 	Generation int
@@ -45,6 +48,9 @@ type RouteStats struct {
 	BlockingMax   int `json:"blocking_max"`    // the most there may be
 }
 
+// routeCounts are the counters behind RouteStats.
+type routeCounts struct{ lane, batches, blocking atomic.Int64 }
+
 // CacheStats tells what the client-side cache is good for.
 type CacheStats struct {
 	Hits          int64 `json:"hits"`
@@ -55,7 +61,9 @@ type CacheStats struct {
 
 // counts are the counters behind Stats.
 type counts struct {
-	commands, retries, failures, maybeApplied, outages, probes, reloads atomic.Int64
+	commands, retries, failures, maybeApplied, outages, probes, reloads, failovers atomic.Int64
+
+	byClass failureCounts // divides failures
 }
 
 // Stats returns a snapshot. It does no I/O.
@@ -69,12 +77,29 @@ func (c *Client) Stats() Stats {
 		Probes:        c.counts.probes.Load(),
 		EventsDropped: c.recorder.lost(),
 		Reloads:       c.counts.reloads.Load(),
+		Failovers:     c.counts.failovers.Load(),
 		State:         c.State(),
 		InFlight:      c.gate.inside(),
 		Pool:          c.poolUse(),
+
+		FailuresByClass: c.counts.byClass.snapshot(),
 	}
 	if g := c.generation.Load(); g != nil {
 		s.Generation = g.number
+		s.Routes = c.routeStats(g)
+		if g.drivers != nil {
+			s.Cache = g.cache.stats()
+		}
+	}
+	return s
+}
+
+func (c *Client) routeStats(g *generation) RouteStats {
+	s := RouteStats{Lane: c.routes.lane.Load(), Batches: c.routes.batches.Load(), Blocking: c.routes.blocking.Load()}
+	if g.cluster != nil {
+		g.cluster.addTo(&s)
+	} else {
+		g.drivers.addTo(&s)
 	}
 	return s
 }

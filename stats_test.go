@@ -21,35 +21,37 @@ func TestThePoolInOneClause(t *testing.T) {
 	}
 }
 
+// A BLPOP used to hold a connection of the pool for as long as it waited.
 func TestWhoHoldsConnectionsForLongIsKnownByName(t *testing.T) {
 	client, server := openServer(t)
 	ctx := t.Context()
-	done := make(chan error, 4)
-	for range 2 {
-		go func() { done <- client.BLPop(ctx, 0, "empty").Err() }()
-	}
-	eventually(t, "two BLPOPs", func() bool { return client.Stats().InFlight == 2 })
-	go func() { done <- client.BRPop(ctx, 0, "empty").Err() }()
-	eventually(t, "a BRPOP", func() bool { return client.Stats().InFlight == 3 })
+	one, two, done := held(t, client), held(t, client), make(chan error, 3)
+	go func() { done <- client.BLPop(ctx, 0, "nothing").Err() }()
+	go func() { done <- client.XRead(ctx, &redis.XReadArgs{Streams: []string{"stream", "$"}, Block: 0}).Err() }()
 	go func() {
-		_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error { return p.BLPop(ctx, 0, "empty").Err() })
+		_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error { return p.BRPop(ctx, 0, "nothing").Err() })
 		done <- err
 	}()
-	eventually(t, "four connections in use", func() bool { return client.Stats().Pool.InUse == 4 })
+	eventually(t, "three commands block", func() bool { return client.Stats().Routes.BlockingInUse == 3 })
 
-	parts := strings.Split(client.Stats().Pool.Holders, ", ")
-	if len(parts) != 3 || !strings.HasPrefix(parts[0], "2 blpop for up to ") || !strings.HasPrefix(parts[1], "1 brpop for up to ") || parts[2] != "1 pipeline" {
-		t.Errorf("holders %q", parts)
+	stats := client.Stats()
+	if got := stats.Pool; got.InUse != 2 || !strings.HasPrefix(got.Holders, "2 watch for up to ") || strings.Contains(got.Holders, ",") {
+		t.Errorf("the pool: %+v", got)
 	}
-	for range 4 {
-		server.Client().LPush(ctx, "empty", "x")
+	if got := stats.Routes; got.Blocking != 3 || got.BlockingMax != client.Config().Pool.Blocking {
+		t.Errorf("the routes: %+v", got)
 	}
-	for range 4 {
-		if err := <-done; err != nil {
+	eventually(t, "five are blocked at the server", func() bool { return blockedClients(t, server) == 5 })
+	for _, list := range []string{"empty", "empty", "nothing", "nothing"} {
+		server.Client().LPush(ctx, list, "x")
+	}
+	server.Client().XAdd(ctx, &redis.XAddArgs{Stream: "stream", Values: []string{"a", "b"}})
+	for _, ended := range []<-chan error{one, two, done, done, done} {
+		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	}
-	if got := client.Stats().Pool; got.Holders != "" || got.InUse != 0 {
+	if got := client.Stats(); got.Pool.Holders != "" || got.Pool.InUse != 0 || got.Routes.BlockingInUse != 0 {
 		t.Errorf("after the end: %+v", got)
 	}
 }

@@ -18,7 +18,8 @@ import (
 type subscriptions struct {
 	driver  atomic.Pointer[subscriber] // that they belong to; nil before Connect
 	sharded atomic.Pointer[subscriber] // that those of a cluster's shards belong to
-	shards  links                      // the connections of these
+	shards  ties                       // the connections of these
+	gaps    gaps
 
 	mu   sync.Mutex // guards what follows
 	open map[weak.Pointer[redis.PubSub]]struct{}
@@ -86,7 +87,8 @@ func (s *subscriptions) end() error {
 func (c *Client) newSubscriber(t *target) redis.UniversalClient {
 	options := driverOptions(t.config, t.addr, func(ctx context.Context, _ string) (net.Conn, error) {
 		g := c.generation.Load()
-		return g.dialThrough(c.hooks)(ctx, g.addr)
+		conn, err := g.dialThrough(c.hooks)(ctx, g.addr)
+		return c.subscriptions.gaps.watchGap(ctx, conn, g.addr), err
 	})
 	options.MinIdleConns = 0
 	options.CredentialsProviderContext = func(context.Context) (username, password string, err error) {
@@ -116,15 +118,15 @@ func (c *Client) shardSubscriber() redis.UniversalClient {
 // Subscribe subscribes to channels, on a connection of its own that the driver
 // opens again when it breaks. Shutdown closes it.
 func (c *Client) Subscribe(ctx context.Context, channels ...string) *redis.PubSub {
-	return c.subscriptions.track(c.subscriber().Subscribe(ctx, channels...))
+	return c.subscriptions.track(c.subscriber().Subscribe(withFirstConnection(ctx), channels...))
 }
 
 // PSubscribe is Subscribe for patterns.
 func (c *Client) PSubscribe(ctx context.Context, patterns ...string) *redis.PubSub {
-	return c.subscriptions.track(c.subscriber().PSubscribe(ctx, patterns...))
+	return c.subscriptions.track(c.subscriber().PSubscribe(withFirstConnection(ctx), patterns...))
 }
 
 // SSubscribe is Subscribe for the channels of a cluster's shard.
 func (c *Client) SSubscribe(ctx context.Context, channels ...string) *redis.PubSub {
-	return c.subscriptions.track(c.shardSubscriber().SSubscribe(ctx, channels...))
+	return c.subscriptions.track(c.shardSubscriber().SSubscribe(withFirstConnection(ctx), channels...))
 }

@@ -2,6 +2,7 @@ package redisconn
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -22,8 +23,12 @@ type successor struct {
 	facts  serverFacts
 	reason string        // why it takes over
 	began  time.Time     // when the change began
-	grace  time.Duration // how long calls that use the old generation may finish
+	grace  time.Duration // how long calls that use the old generation may go on
 }
+
+// noHurry lets calls on a replaced generation take their own time, also those that
+// may block for ever: its server still answers them.
+const noHurry = time.Duration(math.MaxInt64)
 
 // succeed makes s the current generation, in one atomic store: calls from then
 // on use it, those under way finish where they are, within the grace, and the
@@ -36,7 +41,7 @@ func (c *Client) succeed(s successor) bool {
 		return false
 	}
 	old := c.generation.Load()
-	next := newGeneration(old.number+1, s.target, c.hooks)
+	next := newGeneration(old.number+1, s.target, c)
 	c.generation.Store(next)
 	c.counts.reloads.Add(1)
 	c.monitor.Load().adopt(s, next.number)

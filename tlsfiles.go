@@ -6,13 +6,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 )
-
-// certExpiryNotice is how long before its end a client's certificate is warned
-// about: time to renew it twice by hand.
-const certExpiryNotice = 14 * 24 * time.Hour
 
 // load reads the files that c names and returns what a dialer needs, or nil when
 // TLS is off. Where ServerName is not set the dialer puts in the host of each
@@ -32,13 +29,14 @@ func (c TLSConfig) load() (*tls.Config, []Warning, error) {
 	}
 	var rootsErr, certErr error
 	var warnings []Warning
-	if c.CAFile != "" {
-		config.RootCAs, rootsErr = loadRoots(c.CAFile)
+	if roots := (pemSource{"tls.ca", c.CA, "tls.ca_file", c.CAFile}); roots.given() {
+		config.RootCAs, rootsErr = loadRoots(roots)
 	}
-	if c.CertFile != "" {
-		var cert tls.Certificate
-		cert, warnings, certErr = loadCertificate(c.CertFile, c.KeyFile)
-		config.Certificates = []tls.Certificate{cert}
+	if cert := (pemSource{"tls.cert", c.Cert, "tls.cert_file", c.CertFile}); cert.given() {
+		var pair tls.Certificate
+		key := pemSource{"tls.key", c.Key.Reveal(), "tls.key_file", c.KeyFile}
+		pair, warnings, certErr = loadCertificate(cert, key, c.ExpiryWarning)
+		config.Certificates = []tls.Certificate{pair}
 	}
 	if err := errors.Join(rootsErr, certErr); err != nil {
 		return nil, nil, err
@@ -46,17 +44,51 @@ func (c TLSConfig) load() (*tls.Config, []Warning, error) {
 	return config, warnings, nil
 }
 
+// pemSource is where something in PEM form is: in a field itself, or in a file.
+type pemSource struct {
+	textField, text string
+	fileField, path string
+}
+
+func (s pemSource) given() bool { return s.text != "" || s.path != "" }
+
+// field is the field that gives it.
+func (s pemSource) field() string {
+	if s.text != "" {
+		return s.textField
+	}
+	return s.fileField
+}
+
+// name is how a sentence calls it.
+func (s pemSource) name() string {
+	if s.text != "" {
+		return s.textField
+	}
+	return s.fileField + " " + s.path
+}
+
+// read returns the PEM and, of a file, what the system says of it. Where a
+// variable cannot hold line breaks, \n stands for them.
+func (s pemSource) read() ([]byte, fs.FileInfo, error) {
+	if s.text != "" {
+		return []byte(strings.ReplaceAll(s.text, `\n`, "\n")), nil, nil
+	}
+	return readConfigFile(s.path, s.fileField, maxPEMFile)
+}
+
+// fault is an error about it, which never repeats what it holds.
+func (s pemSource) fault(cause error, reason, fix string) *FieldError {
+	return &FieldError{Field: s.field(), Value: s.path, Reason: reason, Fix: fix, cause: cause}
+}
+
 // loadRoots reads a bundle of authorities. Every certificate in it must be
 // readable, since one that is skipped is missed on the day it matters, and one
 // at least must be valid now.
-func loadRoots(path string) (*x509.CertPool, error) {
-	const field = "tls.ca_file"
-	content, _, err := readConfigFile(path, field, maxPEMFile)
+func loadRoots(source pemSource) (*x509.CertPool, error) {
+	content, _, err := source.read()
 	if err != nil {
 		return nil, err
-	}
-	fault := func(cause error, reason, fix string) (*x509.CertPool, error) {
-		return nil, &FieldError{Field: field, Value: path, Reason: reason, Fix: fix, cause: cause}
 	}
 	pool, count := x509.NewCertPool(), 0
 	var lastEnd time.Time
@@ -67,7 +99,7 @@ func loadRoots(path string) (*x509.CertPool, error) {
 		count++
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return fault(err, fmt.Sprintf("certificate %d of the bundle cannot be read: %v", count, err), "export it again as PEM")
+			return nil, source.fault(err, fmt.Sprintf("certificate %d of the bundle cannot be read: %v", count, err), "export it again as PEM")
 		}
 		if cert.NotAfter.After(lastEnd) {
 			lastEnd = cert.NotAfter
@@ -76,41 +108,39 @@ func loadRoots(path string) (*x509.CertPool, error) {
 	}
 	switch {
 	case count == 0:
-		return fault(nil, "the file holds no certificate in PEM form", "give the authority's certificate, which begins with -----BEGIN CERTIFICATE-----")
+		return nil, source.fault(nil, "it holds no certificate in PEM form", "give the authority's certificate, which begins with -----BEGIN CERTIFICATE-----")
 	case time.Now().After(lastEnd):
-		return fault(nil, "every certificate in it has expired, the last one at "+instant(lastEnd), "get the authority's current certificate")
+		return nil, source.fault(nil, "every certificate in it has expired, the last one at "+instant(lastEnd), "get the authority's current certificate")
 	}
 	return pool, nil
 }
 
-// loadCertificate reads this client's certificate and key.
-func loadCertificate(certPath, keyPath string) (tls.Certificate, []Warning, error) {
-	certPEM, _, certErr := readConfigFile(certPath, "tls.cert_file", maxPEMFile)
-	keyPEM, keyInfo, keyErr := readConfigFile(keyPath, "tls.key_file", maxPEMFile)
+// loadCertificate reads this client's certificate and key, and warns when the
+// certificate ends before notice has passed.
+func loadCertificate(certSource, keySource pemSource, notice time.Duration) (tls.Certificate, []Warning, error) {
+	certPEM, _, certErr := certSource.read()
+	keyPEM, keyInfo, keyErr := keySource.read()
 	if err := errors.Join(certErr, keyErr); err != nil {
 		return tls.Certificate{}, nil, err
 	}
-	warnings, err := judgeExposure(keyPath, "tls.key_file", lintKeyFile, keyInfo)
-	if err != nil {
-		return tls.Certificate{}, nil, err
+	var warnings []Warning
+	if keyInfo != nil {
+		var err error
+		if warnings, err = judgeExposure(keySource.path, keySource.fileField, lintKeyFile, keyInfo); err != nil {
+			return tls.Certificate{}, nil, err
+		}
 	}
 	if block, _ := pem.Decode(keyPEM); block != nil && isEncrypted(block) {
-		return tls.Certificate{}, nil, &FieldError{
-			Field: "tls.key_file", Value: keyPath,
-			Reason: "the key is encrypted, and nobody can type its passphrase",
-			Fix:    "decrypt it with openssl pkey, and protect the file by its mode",
-		}
+		return tls.Certificate{}, nil, keySource.fault(nil, "the key is encrypted, and nobody can type its passphrase",
+			"decrypt it with openssl pkey, and protect it by other means")
 	}
 	cert, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
-		return tls.Certificate{}, nil, &FieldError{
-			Field: "tls.cert_file", Value: certPath,
-			Reason: "it does not make a pair with tls.key_file " + keyPath + ": " + strings.TrimPrefix(err.Error(), "tls: "),
-			Fix:    "check that both are PEM, not swapped, and were issued together",
-			cause:  err,
-		}
+		return tls.Certificate{}, nil, certSource.fault(err,
+			"it does not make a pair with "+keySource.name()+": "+strings.TrimPrefix(err.Error(), "tls: "),
+			"check that both are PEM, not swapped, and were issued together")
 	}
-	expiry, err := judgeValidity(certPath, cert.Leaf, time.Now())
+	expiry, err := judgeValidity(certSource, cert.Leaf, time.Now(), notice)
 	if err != nil {
 		return tls.Certificate{}, nil, err
 	}
@@ -125,17 +155,14 @@ func isEncrypted(block *pem.Block) bool {
 
 // judgeValidity refuses a certificate outside its dates: the server would refuse
 // it as well, with far fewer words.
-func judgeValidity(path string, cert *x509.Certificate, now time.Time) ([]Warning, error) {
-	fault := func(reason, fix string) ([]Warning, error) {
-		return nil, &FieldError{Field: "tls.cert_file", Value: path, Reason: reason, Fix: fix}
-	}
+func judgeValidity(source pemSource, cert *x509.Certificate, now time.Time, notice time.Duration) ([]Warning, error) {
 	switch {
 	case now.After(cert.NotAfter):
-		return fault("the certificate expired at "+instant(cert.NotAfter)+", it is now "+instant(now), "renew it")
+		return nil, source.fault(nil, "the certificate expired at "+instant(cert.NotAfter)+", it is now "+instant(now), "renew it")
 	case now.Before(cert.NotBefore):
-		return fault("the certificate is not valid before "+instant(cert.NotBefore)+", it is now "+instant(now), "check this machine's clock, or wait")
-	case now.Add(certExpiryNotice).After(cert.NotAfter):
-		return []Warning{lintWarning(lintCertExpiry, path+" expires at "+instant(cert.NotAfter))}, nil
+		return nil, source.fault(nil, "the certificate is not valid before "+instant(cert.NotBefore)+", it is now "+instant(now), "check this machine's clock, or wait")
+	case now.Add(notice).After(cert.NotAfter):
+		return []Warning{lintWarning(lintCertExpiry, source.name()+" expires at "+instant(cert.NotAfter))}, nil
 	}
 	return nil, nil
 }

@@ -155,6 +155,8 @@ func TestBrokenTLSFilesAreExplained(t *testing.T) {
 		"text for a key":     {redisconn.TLSConfig{CertFile: goodCert, KeyFile: pemFile(t, []byte(canary))}, "tls.cert_file", "PEM"},
 		"expired":            {redisconn.TLSConfig{CertFile: pemFile(t, expired.cert), KeyFile: pemFile(t, expired.key)}, "tls.cert_file", "expired at " + expired.parsed.NotAfter.UTC().Format(time.RFC3339)},
 		"not yet valid":      {redisconn.TLSConfig{CertFile: pemFile(t, future.cert), KeyFile: pemFile(t, future.key)}, "tls.cert_file", "clock"},
+		"CA text":            {redisconn.TLSConfig{CA: "nothing"}, "tls.ca", "no certificate"},
+		"pair of texts":      {redisconn.TLSConfig{Cert: "nothing", Key: "nothing"}, "tls.cert", "tls.key"},
 		"directory for a CA": {redisconn.TLSConfig{CAFile: t.TempDir()}, "tls.ca_file", "a directory"},
 	} {
 		c.files.Enabled = true

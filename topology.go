@@ -194,7 +194,7 @@ func readShard(nodes []any, origin string) (*shardLayout, error) {
 		if !ok || port < 0 || port > 65535 {
 			return nil, fmt.Errorf("%w: port %v", errNoTopology, node[1])
 		}
-		addr := nodeAddress(endpoint, strconv.FormatInt(port, 10), origin)
+		addr := completeAddress(endpoint, strconv.FormatInt(port, 10), origin)
 		if len(node) > 2 {
 			shard.ids[addr], _ = node[2].(string)
 		}
@@ -222,11 +222,11 @@ func metadataOf(reply any, key string) (value string) {
 	return value
 }
 
-// nodeAddress completes what a node says of an address by the address at which it
+// completeAddress completes what a node says of an address by the address at which it
 // was asked: the host where it names none, or only the loopback of a machine
 // that is not this one, and the port where it gives 0, as clusters do that speak
 // TLS only (https://github.com/redis/go-redis/issues/3726).
-func nodeAddress(host, port, origin string) string {
+func completeAddress(host, port, origin string) string {
 	originHost, originPort, err := net.SplitHostPort(origin)
 	if err == nil {
 		ip, notIP := netip.ParseAddr(host)

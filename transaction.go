@@ -105,7 +105,7 @@ func (c *Client) RunTransaction(ctx context.Context, fn func(p redis.Pipeliner) 
 	b := c.newBatch()
 	b.admit = func(redis.Cmder, int) error { return nil }
 	b.send = func(context.Context) ([]redis.Cmder, error) { return nil, nil }
-	result := &TransactionResult{addr: c.addr, Applied: AppliedNo, culprit: -1}
+	result := &TransactionResult{addr: c.server(), Applied: AppliedNo, culprit: -1}
 	err := fn(b)
 	b.end()
 	cmds, misfits := b.take()

@@ -15,6 +15,14 @@ import (
 //	redis+cluster://user:password@host1,host2,host3   a cluster, by some of its nodes; also rediss+cluster://, valkey+cluster://
 //	embedded://                                       in this process, see [ModeEmbedded]
 //
+//	redis+sentinel://user:password@s1:26379,s2:26379/mymaster/0?sentinel_password=...
+//
+// The last is a Sentinel deployment (also rediss+sentinel, valkey+sentinel and
+// valkeys+sentinel): the addresses are the sentinels, the path is the master's
+// name and the database, user and password are those of the data nodes. The
+// sentinels' own are the keys sentinel_username and sentinel_password. The
+// scheme's TLS holds for both links, unless sentinel_tls says otherwise.
+//
 // Every field is a query key, named as in [Fields]; an unknown key is an error.
 // Special characters in names and passwords are written in percent-escapes, as
 // in RFC 3986; a plus sign is a plus sign everywhere, also in the query. Whether
@@ -25,11 +33,15 @@ func ParseURL(raw string) (Config, error) { return NewBuilder().URL(raw).Build()
 // urlSchemes are the schemes and whether each means TLS.
 var urlSchemes = map[string]bool{
 	"redis": false, "valkey": false, "rediss": true, "valkeys": true, "unix": false, "embedded": false,
-	"redis+cluster": false, "valkey+cluster": false, "rediss+cluster": true, "valkeys+cluster": true,
+	"redis" + sentinelScheme: false, "valkey" + sentinelScheme: false, "rediss" + sentinelScheme: true, "valkeys" + sentinelScheme: true,
+	"redis" + clusterScheme: false, "valkey" + clusterScheme: false, "rediss" + clusterScheme: true, "valkeys" + clusterScheme: true,
 }
 
-// clusterScheme is how the schemes end that say that the servers are a cluster.
-const clusterScheme = "+cluster"
+// How the schemes end that say what the hosts are: sentinels, or nodes of a cluster.
+const (
+	sentinelScheme = "+sentinel"
+	clusterScheme  = "+cluster"
+)
 
 // readURL reads a URL into the layer. The parser is our own because net/url's
 // errors repeat their input, and because of its form-decoding of plus signs.
@@ -149,7 +161,11 @@ func (u urlReader) readTarget(scheme, host, path string) (reason, fix string) {
 		u.b.attribute([]string{"connection.addrs"}, origin{u.part("scheme embedded"), u.id})
 		u.said["connection.addrs"] = statement{"an embedded server", u.part("scheme embedded")}
 	}
-	if strings.HasSuffix(scheme, clusterScheme) {
+	switch {
+	case strings.HasSuffix(scheme, sentinelScheme):
+		u.put("mode", string(ModeSentinel), "scheme "+scheme)
+		path = u.readMaster(path)
+	case strings.HasSuffix(scheme, clusterScheme):
 		u.put("mode", string(ModeCluster), "scheme "+scheme)
 	}
 	if host != "" {
@@ -164,6 +180,16 @@ func (u urlReader) readTarget(scheme, host, path string) (reason, fix string) {
 		u.put("connection.db", db, "path")
 	}
 	return "", ""
+}
+
+// readMaster reads the name of the master, the first part of a path, and
+// returns what follows it.
+func (u urlReader) readMaster(path string) (rest string) {
+	name, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if name != "" {
+		u.put("sentinel.master", name, "path")
+	}
+	return rest
 }
 
 // readHost reads one address, or several separated by commas. Its errors repeat

@@ -256,7 +256,7 @@ func FuzzURLNeverShowsThePassword(f *testing.F) {
 	for _, s := range [][5]string{
 		{"redis", "", "", "", "cache:6379/0"}, {"rediss", "app", "a/", "?b", "cache"}, {"unix", "", "#", "%", "/run/r.sock"},
 		{"redis", "x", "@h?client_name=", "", "cache"}, {"valkey", "", "", "@h:port", "/?password=x"}, {"redis", "", "%zz", "", "cache?pool_size=0"},
-		{"embedded", "", "://", "", ""}, {"redis", "", "\n", "", "cache"}, {"", "", "", "", ""},
+		{"embedded", "", "://", "", ""}, {"redis+sentinel", "app", "", "", "s1,s2/mymaster/0?sentinel_password=x"}, {"redis", "", "\n", "", "cache"}, {"", "", "", "", ""},
 	} {
 		f.Add(s[0], s[1], s[2], s[3], s[4])
 	}

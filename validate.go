@@ -29,6 +29,8 @@ type bound struct {
 var configBounds = []bound{
 	{"connection.db", 0, 16383, "the driver and every server known stay below 16384; a default server has 16"},
 
+	{"tls.expiry_warning", hour, 365 * day, "a year of warnings is read by nobody"},
+
 	{"timeouts.connect", ms, hour, "an hour of trying is an outage that someone must see"},
 	{"timeouts.dial", ms, hour, "below 1ms not even loopback answers"},
 	{"timeouts.operation", ms, hour, "below 1ms not even loopback answers, and nothing may wait for ever"},
@@ -36,9 +38,12 @@ var configBounds = []bound{
 	{"timeouts.write", ms, hour, "below 1ms not even loopback answers, and nothing may wait for ever"},
 	{"timeouts.shutdown", ms, hour, "a process that is told to stop is killed long before an hour"},
 
+	{"timeouts.silence", second, hour, "the kernel counts keepalive in seconds"},
+
 	{"pool.size", 1, 65535, "a client has at most 65535 ports towards one address"},
 	{"pool.min_idle", 0, 65535, "a client has at most 65535 ports towards one address"},
 	{"pool.max_idle", 1, 65535, "a pool that keeps nothing would dial for every command"},
+	{"pool.blocking", 1, mostBlocking, "a client has at most 65535 ports towards one address"},
 	{"pool.wait", ms, hour, "nothing may wait for ever"},
 	{"pool.idle_timeout", ms, day, "the network forgets idle connections within a day at the latest"},
 	{"pool.max_lifetime", ms, 30 * day, "what is replaced less than once a month is not replaced"},
@@ -54,13 +59,19 @@ var configBounds = []bound{
 	{"health.fail_after", 1, 1000, "an outage that nobody declares is no use to callers"},
 	{"health.recover_after", 1, 1000, "a recovery that nobody declares is no use to callers"},
 
+	{"reload.interval", 10 * ms, day, "below 10ms it is a load on the disk, above a day a certificate may have ended"},
+
+	{"cache.max_entries", 1, 1 << 30, "a billion replies outgrow every machine"},
+	{"cache.max_staleness", ms, day, "a lost message must not hide a change for longer than a day"},
+
 	{"cluster.refresh_interval", 100 * ms, hour, "below 100ms it is load without news, above 1h an idle client knows nothing of its cluster"},
 }
 
 const (
-	ms   = int64(time.Millisecond)
-	hour = int64(time.Hour)
-	day  = 24 * hour
+	ms     = int64(time.Millisecond)
+	second = int64(time.Second)
+	hour   = int64(time.Hour)
+	day    = 24 * hour
 )
 
 // fault says what is wrong with a value; an empty reason means nothing is.
@@ -92,7 +103,7 @@ type rule struct {
 }
 
 // configRules are the conditions that no bound expresses.
-var configRules = slices.Concat([]rule{
+var configRules = slices.Concat(sentinelRules, []rule{
 	{[]string{"connection.addrs"}, addressesFault},
 	{[]string{"connection.addrs", "mode"}, func(raw, full *Config) (string, string) {
 		return when(len(full.Connection.Addrs) > 1 && full.Mode == ModeStandalone,
@@ -130,6 +141,13 @@ var configRules = slices.Concat([]rule{
 		return when(raw.Connection.Compat && raw.Connection.Protocol == 3,
 			"compat means RESP 2, but the protocol is set to 3", "leave the protocol out")
 	}},
+	contradicts("tls.ca_file", "tls.ca"),
+	contradicts("tls.cert_file", "tls.cert"),
+	contradicts("tls.key_file", "tls.key"),
+	{[]string{"tls.cert", "tls.key"}, func(raw, full *Config) (string, string) {
+		return when((raw.TLS.Cert == "") != (raw.TLS.Key == ""),
+			"a client's certificate needs its key and the key its certificate", "give both cert and key, or neither")
+	}},
 	{[]string{"tls.cert_file", "tls.key_file"}, func(raw, full *Config) (string, string) {
 		return when((raw.TLS.CertFile == "") != (raw.TLS.KeyFile == ""),
 			"a client's certificate needs its key and the key its certificate", "give both cert_file and key_file, or neither")
@@ -152,9 +170,24 @@ var configRules = slices.Concat([]rule{
 	}},
 	atMost("pool.lifetime_jitter", "pool.max_lifetime"),
 	atMost("retry.min_backoff", "retry.max_backoff"),
+	{[]string{"cache.enabled", "connection.protocol", "connection.compat"}, func(raw, full *Config) (string, string) {
+		return when(raw.Cache.Enabled && full.Connection.Protocol != 3,
+			"a client-side cache needs RESP 3, in which Redis tells what has changed", "leave the protocol and compat out, or switch the cache off")
+	}},
+	{[]string{"cache.enabled", "connection.db"}, func(raw, full *Config) (string, string) {
+		return when(raw.Cache.Enabled && raw.Connection.DB != 0,
+			"Redis tells which keys have changed, but not of which database: a client-side cache needs database 0", "use database 0, or switch the cache off")
+	}},
+	{[]string{"cache.enabled", "mode"}, func(raw, full *Config) (string, string) {
+		return when(raw.Cache.Enabled && raw.Mode == ModeEmbedded,
+			"an embedded server does not tell what has changed", "switch the cache off, or use another mode")
+	}},
 },
-	rulesFor(plainPaths, "tls.ca_file", "tls.cert_file", "tls.key_file", "connection.password_file"),
-	rulesFor(onlyWithTLS, "tls.ca_file", "tls.cert_file", "tls.key_file", "tls.server_name", "tls.min_version", "tls.insecure_skip_verify"),
+	rulesFor(plainPaths, "tls.ca_file", "tls.cert_file", "tls.key_file", "connection.password_file",
+		"sentinel.ca_file", "sentinel.cert_file", "sentinel.key_file", "sentinel.password_file"),
+	rulesFor(onlyWithTLS, "tls.ca_file", "tls.cert_file", "tls.key_file", "tls.ca", "tls.cert", "tls.key",
+		"tls.server_name", "tls.min_version", "tls.insecure_skip_verify", "tls.expiry_warning"),
+	rulesFor(onlyWithCache, "cache.max_entries", "cache.max_staleness"),
 	rulesFor(notEmbedded, "connection.addrs", "connection.username", "connection.password", "connection.password_file", "tls.enabled"),
 )
 
@@ -166,6 +199,14 @@ func rulesFor(about func(field) rule, paths ...string) []rule {
 		rules[i] = about(f)
 	}
 	return rules
+}
+
+// contradicts is the rule that a text is not given and read from a file as well.
+func contradicts(filePath, textPath string) rule {
+	file, text := fieldAt(filePath), fieldAt(textPath)
+	return rule{[]string{filePath, textPath}, func(raw, full *Config) (string, string) {
+		return when(file.isSet(raw) && text.isSet(raw), "both a file and its content are given", "keep one of the two")
+	}}
 }
 
 func plainPaths(f field) rule {
@@ -180,6 +221,13 @@ func onlyWithTLS(f field) rule {
 	return rule{[]string{f.path, "tls.enabled"}, func(raw, full *Config) (string, string) {
 		return when(f.isSet(raw) && !raw.TLS.Enabled,
 			"this is about TLS, but TLS is off", "use the scheme rediss or set tls.enabled, or leave this out")
+	}}
+}
+
+func onlyWithCache(f field) rule {
+	return rule{[]string{f.path, "cache.enabled"}, func(raw, full *Config) (string, string) {
+		return when(f.isSet(raw) && !raw.Cache.Enabled,
+			"this is about the client-side cache, but there is none", "set cache.enabled, or leave this out")
 	}}
 }
 
@@ -281,9 +329,6 @@ func choiceFault(f field, c *Config) (reason, fix string) {
 	text := f.text(c)
 	if len(f.choices) == 0 || slices.Contains(f.choices, text) {
 		return "", ""
-	}
-	if f.path == "mode" && text == "sentinel" {
-		return "this mode is not supported yet", "use one of " + strings.Join(f.choices, ", ")
 	}
 	return "it is none of " + strings.Join(f.choices, ", "), cmp.Or(didYouMean(text, f.choices), "write one of them")
 }

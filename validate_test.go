@@ -40,7 +40,6 @@ func TestValidateExplainsWhatIsWrong(t *testing.T) {
 			c.Mode, c.Connection.Addrs = redisconn.ModeStandalone, []string{"a", "b"}
 		}, "connection.addrs", "one address"},
 		{"unknown mode", func(c *redisconn.Config) { c.Mode = "standalon" }, "mode", "did you mean standalone?"},
-		{"mode that comes later", func(c *redisconn.Config) { c.Mode = "sentinel" }, "mode", "not supported yet"},
 		{"user", func(c *redisconn.Config) { c.Connection.Username = "app\n" }, "connection.username", `"app\n"`},
 		{"password", func(c *redisconn.Config) { c.Connection.Password = canary + "\n" }, "connection.password", "line break"},
 		{"both passwords", func(c *redisconn.Config) {

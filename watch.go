@@ -45,12 +45,14 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 		f.applied = AppliedNo // fn has not begun, and a watch changes nothing
 		watch.settle(f)
 		c.noticed(f)
+		f.mended = c.remedied(ctx, f, watch.lastTried())
 		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, EffectRead) {
 			return c.failed(ctx, watch, f)
 		}
 		if stop := c.pause(ctx, watch, f); stop != nil {
 			return c.stopped(ctx, watch, f, stop)
 		}
+		watch.tried = time.Now()
 	}
 }
 
@@ -123,6 +125,9 @@ func (h sectionHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 			return next(ctx, cmd)
 		}
 		c := h.client
+		if binding := binds(cmd); binding != nil && binding.name != "watch" && binding.name != "unwatch" {
+			return c.refuseBinding(cmd.Name(), binding)
+		}
 		c.counts.commands.Add(1)
 		one := callOf(cmd, time.Now())
 		one.attempts = 1
@@ -134,6 +139,9 @@ func (h sectionHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		}
 		if cancel != nil {
 			defer cancel()
+		}
+		if err := c.awaitWrites(ctx, cmd); err != nil {
+			return c.unsent(ctx, one, err)
 		}
 		err := next(ctx, cmd)
 		if answers(cmd, err) {
@@ -152,6 +160,12 @@ func (h sectionHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 		ctx, cancel := c.deadlines.bound(ctx, batch.began)
 		if cancel != nil {
 			defer cancel()
+		}
+		if binding := bindingIn(cmds); binding != nil {
+			return failAll(cmds, c.refuseBinding(batch.name, binding))
+		}
+		if err := c.awaitWrites(ctx, cmds...); err != nil {
+			return failAll(cmds, c.unsent(ctx, batch, err))
 		}
 		if !isTransaction(cmds) {
 			c.counts.commands.Add(int64(len(cmds)))

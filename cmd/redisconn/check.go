@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/doctor"
 	"github.com/redisconn/redisconn/embedded"
 )
 
@@ -22,8 +23,9 @@ that user, password and database are accepted, that the server is ready, that it
 answers. It stops at the first stage that does not hold and says what the likely
 cause is and what to do next. What depends on that stage is not tried.
 
-Made for people in front of a broken service, and for scripts: an init container
-that waits for Redis is redisconn check --wait 60s.
+It is the short form of redisconn doctor, which goes on where this ends. Made for
+people in front of a broken service, and for scripts: an init container that
+waits for Redis is redisconn check --wait 60s.
 `,
 		Flags: []cli.Flag{
 			outputFlag("table or json"),
@@ -73,8 +75,8 @@ func (a *app) check(ctx context.Context, cmd *cli.Command) error {
 func (a *app) examine(ctx context.Context, builder *redisconn.Builder, wait time.Duration) (verdict, error) {
 	cfg, err := builder.Build()
 	if err != nil {
-		p := unproved(redisconn.FieldErrors(err))
-		p.warnings = builder.Lint()
+		p := doctor.Unproved(redisconn.FieldErrors(err))
+		p.Warnings = builder.Lint()
 		return verdict{proof: p, exit: exitUsage}, nil
 	}
 	client, err := redisconn.New(cfg, embedded.Option(), redisconn.WithLogger(quiet))
@@ -89,17 +91,17 @@ func (a *app) examine(ctx context.Context, builder *redisconn.Builder, wait time
 	}
 	v := verdict{target: client.LastHealth().Target}
 	line, began := &live{c: a.stderr}, time.Now()
-	v.proof = prove(limited, client, wait == 0, func(e redisconn.Event) {
+	v.proof = doctor.Prove(limited, client, wait == 0, func(e redisconn.Event) {
 		if wait > 0 {
 			line.show("waiting for "+v.target+": "+e.Class.Info().Meaning, " ("+time.Since(began).Round(time.Second).String()+")")
 		}
 	})
 	line.clear()
-	v.proof.warnings = merge(builder.Lint(), v.proof.warnings)
-	nameSources(v.proof.problems, builder)
+	v.proof.Warnings = merge(builder.Lint(), v.proof.Warnings)
+	nameSources(v.proof.Problems, builder)
 	switch {
-	case v.proof.class == "":
-	case v.proof.class == redisconn.ClassConfig:
+	case v.proof.Class == "":
+	case v.proof.Class == redisconn.ClassConfig:
 		v.exit = exitUsage
 	case limited.Err() != nil:
 		v.exit = exitDeadline

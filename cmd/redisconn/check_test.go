@@ -56,13 +56,47 @@ func TestCheckProvesEveryStageOfARealServer(t *testing.T) {
 	url := "rediss://" + strings.Replace(server.Addr(), "127.0.0.1", "localhost", 1) + "/3"
 	verdict, o := checked(t, call{stdin: "secret\n"}, "--url", url, "--username", "app", "--tls-ca-file", ca.CAFile(), "--password-stdin")
 	o.expect(t, exitOK)
-	if !verdict.Success || verdict.Attempts != 0 || len(verdict.Stages) != len(redisconn.Stages()) {
+	if !verdict.Success || verdict.Attempts != 0 || len(verdict.Stages) != len(redisconn.Stages())-1 { // there are no sentinels
 		t.Errorf("%+v", verdict)
 	}
 	for i, said := range []string{"valid", "localhost resolves to", "tcp connection", "TLS 1.3 with a verified certificate", "accepts user app on RESP3, database 3", "master", "PING answered"} {
 		if s := verdict.Stages[i]; s.Result != "pass" || !strings.Contains(s.Detail, said) || s.Took == 0 {
 			t.Errorf("%+v, want %q", s, said)
 		}
+	}
+}
+
+func TestCheckOfASentinelDeployment(t *testing.T) {
+	s := redisconntest.NewSentinel(t, redisconntest.WithData(redisconntest.WithPassword("data")), redisconntest.WithSentinels(3, redisconntest.WithPassword("watch")))
+	url := "redis+sentinel://" + strings.Join(s.SentinelAddrs(), ",") + "/mymaster/0"
+	env := call{env: []string{"REDIS_PASSWORD=data", "REDIS_SENTINEL_PASSWORD=watch"}}
+	verdict, o := checked(t, env, "--url", url)
+	o.expect(t, exitOK)
+	if len(verdict.Stages) != len(redisconn.Stages()) || !strings.Contains(verdict.Target, "mymaster (sentinels ") {
+		t.Errorf("%+v", verdict)
+	}
+	if found := verdict.Stages[1]; found.Stage != redisconn.StageDiscover || found.Result != "pass" || !strings.Contains(found.Detail, "3 of 3 sentinels name "+s.Master().Addr()) {
+		t.Errorf("%+v", found)
+	}
+	if resolve := verdict.Stages[2]; resolve.Result != "skip" || !strings.Contains(resolve.Detail, "the sentinels name an address") {
+		t.Errorf("%+v", resolve)
+	}
+
+	verdict, o = checked(t, env, "--url", strings.Replace(url, "mymaster", "other", 1))
+	o.expect(t, exitFailed)
+	if broken := verdict.Stages[1]; verdict.Class != redisconn.ClassNoMaster || broken.Result != "fail" || !strings.Contains(broken.Detail, s.SentinelAddrs()[2]+" knows no master of that name") {
+		t.Errorf("%+v", verdict)
+	}
+	if o := invoke(t, "config", "--url", url, "--sentinel-password", canary).expect(t, exitOK); !strings.Contains(o.stdout, "sentinel.master") || strings.Contains(o.stdout+o.stderr, canary) {
+		t.Errorf("%s%s", o.stdout, o.stderr)
+	}
+}
+
+func TestDataNodesAndSentinelsHaveAPasswordEach(t *testing.T) {
+	args := []string{"config", "--url", "redis+sentinel://s1,s2/mymaster", "--password-file", "/run/data", "--sentinel-password-file", "/run/watch"}
+	invoke(t, args...).expect(t, exitOK)
+	if o := invoke(t, append(args, "--sentinel-password", "x")...).expect(t, exitUsage); !strings.Contains(o.stderr, "give two passwords") {
+		t.Error(o.stderr)
 	}
 }
 

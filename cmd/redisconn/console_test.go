@@ -81,7 +81,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 }
 
 func TestAResultThatCannotBeWrittenIsAnError(t *testing.T) {
-	for _, command := range []string{"config", "check", "demo", "ping -n 1"} {
+	for _, command := range []string{"config", "check", "demo", "ping -n 1", "watch --once --interval 100ms"} {
 		full := call{setup: func(a *app) { a.stdout = newConsole(&brokenWriter{good: 1}, nil) }}
 		if command == "config" {
 			full.setup = func(a *app) { a.stdout = newConsole(&brokenWriter{}, nil) }

@@ -17,6 +17,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/doctor"
 	"github.com/redisconn/redisconn/embedded"
 )
 
@@ -185,12 +186,12 @@ func (d *demo) explainConfiguration(builder *redisconn.Builder) {
 
 func (d *demo) connect(ctx context.Context) error {
 	d.step("Connect proves every stage", "It returns once commands are known to work, or says which stage broke, why, and what to do.")
-	p := prove(ctx, d.client, true, func(redisconn.Event) {})
+	p := doctor.Prove(ctx, d.client, true, func(redisconn.Event) {})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	d.printSteps(d.stdout, 3, p)
-	if p.class != "" {
+	if p.Class != "" {
 		return exitCode(exitFailed)
 	}
 	return d.observer.Connect(ctx)

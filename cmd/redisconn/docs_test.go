@@ -58,8 +58,8 @@ func TestTheSamplesOfTheContractGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(sample.FindAllString(want, -1)); n != 5 || string(page) != want {
-		t.Errorf("%s has %d samples, want 5 that the command prints (go test -update rewrites them)", contractPage, n)
+	if n := len(sample.FindAllString(want, -1)); n != 9 || string(page) != want {
+		t.Errorf("%s has %d samples, want 9 that the command prints (go test -update rewrites them)", contractPage, n)
 	}
 }
 

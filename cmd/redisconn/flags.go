@@ -90,17 +90,20 @@ func (a *app) collect(cmd *cli.Command, b *redisconn.Builder) (*redisconn.Builde
 // onePassword refuses two passwords on one command line: the Builder would take
 // the later one, but flags have no order that anybody could know.
 func (a *app) onePassword(cmd *cli.Command) error {
-	var given []string
+	given := map[string][]string{} // by the group of the field: data nodes and sentinels have a password each
 	for _, s := range a.settings {
-		if s.given && (s.field.Secret || s.field.Path == "connection.password_file") {
-			given = append(given, "--"+s.name())
+		if s.given && (s.field.Secret || strings.HasSuffix(s.field.Path, ".password_file")) {
+			group := groupOf(s.field)
+			given[group] = append(given[group], "--"+s.name())
 		}
 	}
 	if cmd.Bool("password-stdin") {
-		given = append(given, "--password-stdin")
+		given["Connection"] = append(given["Connection"], "--password-stdin")
 	}
-	if len(given) > 1 {
-		return &usageError{strings.Join(given, " and ") + " give two passwords; keep one"}
+	for _, flags := range given {
+		if len(flags) > 1 {
+			return &usageError{strings.Join(flags, " and ") + " give two passwords; keep one"}
+		}
 	}
 	return nil
 }

@@ -140,6 +140,7 @@ func commandHelp(c *cli.Command) string {
 // writeFlag writes the line of a flag of a command.
 func writeFlag(help *strings.Builder, f cli.Flag) {
 	shape, about, _ := strings.Cut(f.String(), "\t") // as in --output FORMAT, -o FORMAT
+	shape, _, _ = strings.Cut(shape, " [ ")          // what may be given again is said in words
 	long, short, hasShort := strings.Cut(shape, ", ")
 	lead := "    "
 	if hasShort {

@@ -9,7 +9,7 @@ import (
 
 func TestHelpGolden(t *testing.T) {
 	checkGolden(t, "help.golden", invoke(t, "--help").expect(t, exitOK).stdout)
-	for _, name := range []string{"demo", "check", "config", "ping"} {
+	for _, name := range []string{"demo", "doctor", "check", "config", "ping", "watch", "serve"} {
 		help := invoke(t, name, "--help").expect(t, exitOK)
 		checkGolden(t, "help-"+name+".golden", help.stdout)
 		if asked := invoke(t, "help", name); asked != help {

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/doctor"
 	"github.com/redisconn/redisconn/embedded"
 )
 
@@ -92,14 +93,14 @@ func (a *app) connected(ctx context.Context, cmd *cli.Command) (*redisconn.Clien
 	if err != nil {
 		return nil, err
 	}
-	p := prove(ctx, client, true, func(redisconn.Event) {})
-	a.stderr.warnings(0, merge(builder.Lint(), p.warnings))
+	p := doctor.Prove(ctx, client, true, func(redisconn.Event) {})
+	a.stderr.warnings(0, merge(builder.Lint(), p.Warnings))
 	switch {
-	case p.class == "":
+	case p.Class == "":
 		return client, nil
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case p.class == redisconn.ClassConfig:
+	case p.Class == redisconn.ClassConfig:
 		a.printFailure(a.stderr, 0, p)
 		err = exitCode(exitUsage)
 	default:

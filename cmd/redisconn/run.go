@@ -93,7 +93,7 @@ func (a *app) report(ctx context.Context, err error) int {
 
 // command is the command line.
 func (a *app) command() *cli.Command {
-	commands := []*cli.Command{a.demoCommand(), a.checkCommand(), a.configCommand(), a.pingCommand()}
+	commands := []*cli.Command{a.demoCommand(), a.doctorCommand(), a.checkCommand(), a.configCommand(), a.pingCommand(), a.watchCommand(), a.serveCommand()}
 	for _, c := range commands {
 		c.OnUsageError = onUsageError
 		c.ArgValidator = refuseArguments

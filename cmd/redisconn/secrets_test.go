@@ -55,8 +55,9 @@ func TestNoOutputHoldsThePassword(t *testing.T) {
 		{call{}, []string{"redis://:" + canary + "@" + server.Addr()}},
 	}
 	commands := [][]string{
-		{"check"}, {"check", "-o", "json"}, {"config"}, {"config", "-o", "json"}, {"config", "-o", "env"},
-		{"ping", "-n", "2", "--interval", "0s"}, {"ping", "-n", "2", "--interval", "0s", "-o", "json"}, {"demo"}, {},
+		{"doctor"}, {"doctor", "-o", "short"}, {"doctor", "-o", "json"}, {"doctor", "--offline"}, {"check"}, {"check", "-o", "json"},
+		{"config"}, {"config", "-o", "json"}, {"config", "-o", "env"},
+		{"ping", "-n", "2", "--interval", "0s"}, {"ping", "-n", "2", "--interval", "0s", "-o", "json"}, {"watch", "--once", "--interval", "100ms"}, {"demo"}, {},
 	}
 	for _, way := range ways {
 		for _, command := range commands {

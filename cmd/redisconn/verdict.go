@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/doctor"
 )
 
 // verdict is what check found.
 type verdict struct {
 	target string // empty when the configuration is too broken to name one
-	proof  *proof
+	proof  *doctor.Proof
 	exit   int
 }
 
@@ -22,36 +23,36 @@ func (a *app) printVerdict(v verdict) {
 
 // printSteps prints a proof: a statement for every stage that holds, and for the
 // one that does not, what is known and what to do.
-func (a *app) printSteps(c *console, indent int, p *proof) {
-	for _, s := range p.steps {
-		switch s.result {
-		case passed:
-			c.row(indent, passed, s.said, duration(a.took(s.took)))
-		case skipped:
-			c.row(indent, skipped, string(s.stage)+": "+s.said, "")
-		case failed:
+func (a *app) printSteps(c *console, indent int, p *doctor.Proof) {
+	for _, s := range p.Steps {
+		switch s.Outcome {
+		case doctor.OutcomePass:
+			c.row(indent, passed, s.Said, duration(a.took(s.Took)))
+		case doctor.OutcomeSkip:
+			c.row(indent, skipped, string(s.Stage)+": "+s.Said, "")
+		case doctor.OutcomeFail:
 			a.printFailure(c, indent, p)
 		}
-		if s.stage == redisconn.StageConfig {
-			c.warnings(indent+2, p.warnings)
+		if s.Stage == redisconn.StageConfig {
+			c.warnings(indent+2, p.Warnings)
 		}
 	}
 }
 
 // printFailure prints the stage that broke.
-func (a *app) printFailure(c *console, indent int, p *proof) {
-	info := p.class.Info()
-	broken := p.failure()
+func (a *app) printFailure(c *console, indent int, p *doctor.Proof) {
+	info := p.Class.Info()
+	broken := p.Failure()
 	right := ""
-	if broken.took > 0 {
-		right = duration(a.took(broken.took))
+	if broken.Took > 0 {
+		right = duration(a.took(broken.Took))
 	}
-	c.row(indent, failed, string(broken.stage)+": "+info.Meaning, right)
-	if len(p.problems) > 0 {
-		c.problems(indent+2, p.problems)
+	c.row(indent, failed, string(broken.Stage)+": "+info.Meaning, right)
+	if len(p.Problems) > 0 {
+		c.problems(indent+2, p.Problems)
 		return
 	}
-	c.label(indent+2, "cause", broken.said)
+	c.label(indent+2, "cause", broken.Said)
 	c.label(indent+2, "likely", info.Causes)
 	c.label(indent+2, "next", info.Next)
 }
@@ -59,18 +60,18 @@ func (a *app) printFailure(c *console, indent int, p *proof) {
 // result sums a verdict up in a line.
 func (a *app) result(v verdict) string {
 	p := v.proof
-	took := duration(a.took(p.took))
-	counts := fmt.Sprintf("%d proved", p.count(passed))
-	if n := len(p.warnings); n > 0 {
+	took := duration(a.took(p.Took))
+	counts := fmt.Sprintf("%d proved", p.Count(doctor.OutcomePass))
+	if n := len(p.Warnings); n > 0 {
 		counts += ", " + plural(n, "warning")
 	}
 	switch v.exit {
 	case exitOK:
 		return a.stdout.paint(green, "√ connected") + ": " + counts + ", in " + took
 	case exitDeadline:
-		return a.stdout.paint(red, "× "+string(p.failure().stage)+" still fails") + " [" + string(p.class) + "] after " + took + " and " + plural(p.attempts, "attempt")
+		return a.stdout.paint(red, "× "+string(p.Failure().Stage)+" still fails") + " [" + string(p.Class) + "] after " + took + " and " + plural(p.Attempts, "attempt")
 	}
-	return a.stdout.paint(red, "× "+string(p.failure().stage)+" failed") + " [" + string(p.class) + "]: " + counts + ", in " + took
+	return a.stdout.paint(red, "× "+string(p.Failure().Stage)+" failed") + " [" + string(p.Class) + "]: " + counts + ", in " + took
 }
 
 // verdictDocument is a verdict as JSON. Its fields are a contract, see docs/cli.md.
@@ -88,7 +89,7 @@ type verdictDocument struct {
 
 type stageDocument struct {
 	Stage  redisconn.Stage  `json:"stage"`
-	Result string           `json:"result"` // pass, fail or skip
+	Result doctor.Outcome   `json:"result"` // pass, fail or skip
 	Detail string           `json:"detail"`
 	Took   float64          `json:"took_ms"`
 	Fault  *failureDocument `json:"failure,omitempty"`
@@ -101,23 +102,21 @@ type failureDocument struct {
 	Next    string          `json:"next"`
 }
 
-var resultWords = map[mark]string{passed: "pass", failed: "fail", skipped: "skip"}
-
 // document is v as JSON; took is how measured times are shown.
 func (v verdict) document(took func(time.Duration) time.Duration) verdictDocument {
 	p := v.proof
 	d := verdictDocument{
-		Success: v.exit == exitOK, ExitCode: v.exit, Target: v.target, Class: p.class, Attempts: p.attempts,
-		Took: milliseconds(took(p.took)), Warnings: append([]redisconn.Warning{}, p.warnings...), Problems: p.problems,
+		Success: v.exit == exitOK, ExitCode: v.exit, Target: v.target, Class: p.Class, Attempts: p.Attempts,
+		Took: milliseconds(took(p.Took)), Warnings: append([]redisconn.Warning{}, p.Warnings...), Problems: p.Problems,
 	}
-	for _, s := range p.steps {
-		stage := stageDocument{Stage: s.stage, Result: resultWords[s.result], Detail: s.said}
-		if s.result != skipped {
-			stage.Took = milliseconds(took(s.took))
+	for _, s := range p.Steps {
+		stage := stageDocument{Stage: s.Stage, Result: s.Outcome, Detail: s.Said}
+		if s.Outcome != doctor.OutcomeSkip {
+			stage.Took = milliseconds(took(s.Took))
 		}
-		if s.result == failed {
-			info := p.class.Info()
-			stage.Fault = &failureDocument{Class: p.class, Meaning: info.Meaning, Likely: info.Causes, Next: info.Next}
+		if s.Outcome == doctor.OutcomeFail {
+			info := p.Class.Info()
+			stage.Fault = &failureDocument{Class: p.Class, Meaning: info.Meaning, Likely: info.Causes, Next: info.Next}
 		}
 		d.Stages = append(d.Stages, stage)
 	}

@@ -5,17 +5,6 @@ import (
 	"time"
 )
 
-// Blocks reports whether a command of this lower-case name may wait at the server for something to happen, depending
-// on its arguments (XREAD waits only with BLOCK). It costs a few nanoseconds and allocates nothing.
-func Blocks(name string) bool {
-	switch name {
-	case "blpop", "brpop", "brpoplpush", "blmove", "blmovem", "blmpop", "bzpopmin", "bzpopmax", "bzmpop",
-		"xread", "xreadgroup", "wait", "waitaof", "ts.read":
-		return true
-	}
-	return false
-}
-
 // BlockingTimeout reports whether this very call waits at the server, and for how long at most: 0 means for ever. A
 // timeout that cannot be read counts as 0; the server refuses such a command at once.
 func BlockingTimeout(args []any) (timeout time.Duration, blocking bool) {

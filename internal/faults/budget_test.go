@@ -190,13 +190,58 @@ func TestNoCallOutlivesItsBudget(t *testing.T) {
 	})
 }
 
+// Workers that wait for work held every connection of the pool, and a SET that
+// found it taken waited until their timeouts ended.
+func TestCommandsThatWaitLeaveThePoolToTheOthers(t *testing.T) {
+	const workers, slack = 60, 500 * time.Millisecond
+	block := func(t *testing.T, client redis.UniversalClient, server *redisconntest.Server, atOnce int) {
+		var all sync.WaitGroup
+		for range workers {
+			all.Go(func() { _ = client.BLPop(t.Context(), time.Second, "queue").Err() }) // ends by its own timeout
+		}
+		t.Cleanup(all.Wait)
+		redisconntest.Eventually(t, 5*time.Second, "they block", func() bool {
+			return infoField(t, server, "clients", "blocked_clients") == fmt.Sprint(atOnce)
+		})
+	}
+	set := func(client redis.UniversalClient) (time.Duration, error) {
+		began := time.Now()
+		err := client.Set(context.Background(), "k", "v", 0).Err()
+		return time.Since(began), err
+	}
+	bothSides(t, rowStarved,
+		func(t *testing.T) string {
+			onlyForThePage(t)
+			server := redisconntest.NewServer(t)
+			client := newPlain(t, &redis.Options{Addr: server.Addr(), PoolSize: 20})
+			block(t, client, server, 20)
+			took, err := set(client)
+			if err != nil {
+				return fmt.Sprintf("after %s: `%v`", brief(took), err)
+			}
+			return "after " + brief(took)
+		},
+		func(t *testing.T) string {
+			server := redisconntest.NewServer(t)
+			client := open(t, server.Addr(), func(cfg *redisconn.Config) { cfg.Pool.Size = 20 })
+			block(t, client, server, workers)
+			took, err := set(client)
+			if err != nil || took > slack {
+				t.Errorf("SET took %s and returned %v", took, err)
+			}
+			return "after " + brief(took)
+		})
+}
+
 func TestCallThatFindsThePoolTakenIsToldByWhom(t *testing.T) {
 	const size, slack = 5, 100 * time.Millisecond
 	operation := redisconn.DefaultConfig().Timeouts.Operation
-	block := func(t *testing.T, client redis.UniversalClient, server *redisconntest.Server) {
+	hold := func(t *testing.T, client redis.UniversalClient, server *redisconntest.Server) {
 		var all sync.WaitGroup
 		for range size {
-			all.Go(func() { _ = client.BLPop(t.Context(), 0, "queue").Err() }) // ends with the test
+			all.Go(func() {
+				_ = client.Watch(t.Context(), func(tx *redis.Tx) error { return tx.BLPop(context.Background(), 0, "queue").Err() }, "watched")
+			})
 		}
 		t.Cleanup(all.Wait)
 		redisconntest.Eventually(t, 5*time.Second, "all block", func() bool { return infoField(t, server, "clients", "blocked_clients") == fmt.Sprint(size) })
@@ -207,28 +252,30 @@ func TestCallThatFindsThePoolTakenIsToldByWhom(t *testing.T) {
 			}
 		})
 	}
-	bothSides(t, rowStarved,
+	bothSides(t, rowHeld,
 		func(t *testing.T) string {
 			onlyForThePage(t)
 			server := redisconntest.NewServer(t)
 			client := newPlain(t, &redis.Options{Addr: server.Addr(), PoolSize: size})
-			block(t, client, server)
+			hold(t, client, server)
 			began := time.Now()
 			err := client.Get(t.Context(), "k").Err()
 			return fmt.Sprintf("after %s: `%v`", brief(time.Since(began)), err)
 		},
 		func(t *testing.T) string {
 			server := redisconntest.NewServer(t)
-			client := open(t, server.Addr(), func(cfg *redisconn.Config) { cfg.Pool.Size = size })
-			block(t, client, server)
+			client := open(t, server.Addr(), func(cfg *redisconn.Config) {
+				cfg.Pool.Size, cfg.Pipelining = size, redisconn.PipeliningOff // which would not need the pool
+			})
+			hold(t, client, server)
 			var err error
 			took := within(t, operation+slack, "GET", func() time.Duration {
 				began := time.Now()
 				err = client.Get(t.Context(), "k").Err()
 				return time.Since(began)
 			})
-			if redisconn.ClassOf(err) != redisconn.ClassPool || !strings.Contains(fmt.Sprint(err), "held by 5 blpop") || !redisconn.SafeToRetry(err) {
-				t.Errorf("GET returns %v, want class %s, nothing applied, and the 5 blpop named", err, redisconn.ClassPool)
+			if redisconn.ClassOf(err) != redisconn.ClassPool || !strings.Contains(fmt.Sprint(err), "held by 5 watch") || !redisconn.SafeToRetry(err) {
+				t.Errorf("GET returns %v, want class %s, nothing applied, and the 5 watch named", err, redisconn.ClassPool)
 			}
 			var failed *redisconn.CommandError
 			if !errors.As(err, &failed) {

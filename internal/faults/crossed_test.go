@@ -221,7 +221,7 @@ func TestTornRepliesNeverReachTheWrongCaller(t *testing.T) {
 
 func TestCallsCancelledBeforeTheyAreSentAreNeverExecuted(t *testing.T) {
 	const calls = 100
-	bothClients(t, rowCancelled, func(t *testing.T, dial dialer) string {
+	scenario := func(t *testing.T, dial dialer) string {
 		server := redisconntest.NewServer(t)
 		const size = 2
 		client := dial(t, server.Addr(), size)
@@ -266,5 +266,8 @@ func TestCallsCancelledBeforeTheyAreSentAreNeverExecuted(t *testing.T) {
 			t.Errorf("%d of %d calls that were cancelled before they were sent were executed", executed, calls)
 		}
 		return fmt.Sprintf("%d executed", executed)
-	})
+	}
+	bothSides(t, rowCancelled,
+		func(t *testing.T) string { return scenario(t, dialPlain) },
+		func(t *testing.T) string { return scenario(t, dialDirect) })
 }

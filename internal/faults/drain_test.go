@@ -120,7 +120,7 @@ func TestShutdownWhileTheServerIsStoppedEndsAtItsDeadline(t *testing.T) {
 			var seen *outcomes
 			took := within(t, drainBudget+drainSlack, "Drain", func() time.Duration {
 				server := redisconntest.NewServer(t)
-				client := open(t, server.Addr(), func(cfg *redisconn.Config) { cfg.Pool.Size = callers })
+				client := dialDirect(t, server.Addr(), callers).(*redisconn.Client)
 				warmUp(t, client, callers)
 				server.Pause()
 				seen = &outcomes{}
@@ -129,7 +129,7 @@ func TestShutdownWhileTheServerIsStoppedEndsAtItsDeadline(t *testing.T) {
 					all.Go(func() { seen.note(client.Incr(t.Context(), "n").Err()) })
 				}
 				redisconntest.Eventually(t, 2*time.Second, "the calls are under way", func() bool {
-					return client.Stats().Pool.InUse == callers
+					return client.Stats().InFlight == callers
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), drainBudget)
 				defer cancel()

@@ -167,7 +167,7 @@ func TestLostRepliesUnderLoadAreToldAndNeverRepeated(t *testing.T) {
 			return fmt.Sprintf("%d executed twice, %d errors", len(verdict.Twice), seen.failed.Load())
 		},
 		func(t *testing.T) string {
-			verdict, seen := scenario(t, dialHere)
+			verdict, seen := scenario(t, dialDirect)
 			if len(verdict.Twice) > 0 || len(verdict.ExecutedButFailed) != cuts {
 				t.Errorf("want 0 twice and %d executed but failed: %v", cuts, verdict)
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"github.com/redisconn/redisconn"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -17,7 +18,12 @@ import (
 	"github.com/redisconn/redisconn/internal/faults"
 )
 
-var report = flag.String("report", "", "write the figures to this file")
+var (
+	report = flag.String("report", "", "write the figures to this file")
+	// Every promise holds on every route: with "always" the rows meet the lane also
+	// where few calls are in flight.
+	pipelining = flag.String("pipelining", string(redisconn.PipeliningAuto), "the route of the clients under test: auto, off or always")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -36,7 +36,9 @@ var (
 		"every call back within Timeouts.Operation (3 s) + 100 ms")
 	rowBudgets = page.Row("stopped, silent, unreachable or pool taken; GET, INCR, pipeline, transaction, WATCH; deadline 250 ms, none, cancel-only: the worst call, above its budget",
 		"at most 100 ms")
-	rowStarved = page.Row("5 BLPOP hold a pool of 5: GET without a deadline",
+	rowStarved = page.Row("60 BLPOP wait for 1 s, pool of 20: SET",
+		"answered at once: what waits has connections of its own")
+	rowHeld = page.Row("5 WATCH sections hold a pool of 5: GET without a deadline",
 		"back within Timeouts.Operation + 100 ms; the error names who holds the pool")
 
 	rowRestartReads = page.Row("kill -9, 1 s down, restart, 50 callers of GET and SET",
@@ -85,6 +87,31 @@ var (
 	rowBlackHole = page.Row("start: black hole (context of 1 s; go-redis without one)",
 		"within the context + 100 ms, class unreachable")
 
+	rowSentinelKill = page.Row("Sentinel: master killed (down-after 1 s), 50 callers of SET with time enough",
+		"0 failed; writes resume at most 300 ms after the sentinels announce the switch")
+	rowSentinelKillIncr = page.Row("the same, 50 callers of HINCRBY",
+		"only calls in flight fail, each with maybe; 0 twice")
+	rowSentinelStop = page.Row("Sentinel: master stopped (SIGSTOP), back after the switch as a master of its own belief",
+		"as when it is killed; 0 writes go to it when it is back")
+	rowSentinelPlanned = page.Row("Sentinel: planned failover (SENTINEL FAILOVER) under writes",
+		"with the write gate 0 lost, 0 failed, pause under 2 s; without it the loss is what is measured here")
+	rowSentinelReadOnly = page.Row("Sentinel: transactions on a demoted master, its switch announced to nobody",
+		"0 failed: moved after the first READONLY")
+	rowsSentinelGap = map[string]*faults.Row{
+		"planned": page.Row("Sentinel: subscription across a planned failover, 50 messages a second",
+			"under 2 s without a message, told by an event"),
+		"stopped": page.Row("Sentinel: subscription across a failover, master stopped (SIGSTOP)",
+			"under 8 s without a message, told by an event"),
+		"killed": page.Row("Sentinel: subscription across a failover, master killed",
+			"under 8 s without a message, told by an event"),
+	}
+	rowSentinelLost = page.Row("Sentinel: one of three hangs, one is killed",
+		"traffic unaffected; a new client works within 1 s")
+	rowSentinelRefused = page.Row("Sentinel: start with all sentinels refused (budget of 1 s)",
+		"within the budget + 100 ms; says what each answered")
+	rowSentinelLeaks = page.Row("Sentinel, after shutdown: goroutines, connections at nodes and sentinels",
+		"0 and 0")
+
 	rowMaxClients = page.Row("refused: maxclients reached", "class max-clients, sent again while the budget lasts")
 	rowLoading    = page.Row("refused: LOADING", "class loading, sent again while the budget lasts")
 	rowReadOnly   = page.Row("refused: READONLY", "class readonly, sent again while the budget lasts")
@@ -92,6 +119,17 @@ var (
 	rowMasterDown = page.Row("refused: MASTERDOWN", "class master-down, sent again while the budget lasts")
 	rowOOM        = page.Row("refused: OOM", "class oom, at once, not sent again")
 	rowBusy       = page.Row("refused: BUSY", "class busy, at once, not sent again")
+
+	rowPassword = page.Row("password rotated: added, put into its file, old one removed, every connection killed; 20 callers of GET and SET",
+		"0 failed")
+	rowCertificates = page.Row("authority and certificates rotated on disk, every connection killed; 20 callers of GET and SET",
+		"0 failed")
+	rowForceReconnect = page.Row("ForceReconnect under 50 callers of HINCRBY",
+		"0 failed, 0 twice; no connection is left of those there were")
+	rowRevoked = page.Row("user revoked, connections killed, static password; 20 callers for 3 s: attempts to authenticate",
+		"at most one a second once it is known; callers told auth, at once")
+	rowSilentLink = page.Row("BLPOP without a timeout, server stopped (SIGSTOP)",
+		"the caller is told within Timeouts.Silence (here 2 s) + 1.5 s, and that it is maybe applied")
 
 	rowCrossed = page.Row("20,000 GET, each with a deadline or a cancellation within 10 ms, replies late and in slices",
 		"0 crossed replies")

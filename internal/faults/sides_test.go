@@ -66,6 +66,12 @@ func dialHere(t *testing.T, addr string, pool int) redis.UniversalClient {
 	return open(t, addr, func(cfg *redisconn.Config) { cfg.Pool.Size = pool })
 }
 
+// dialDirect is dialHere for what only a connection of one's own shows: how many
+// calls one cut costs, or that a call waits for the pool.
+func dialDirect(t *testing.T, addr string, pool int) redis.UniversalClient {
+	return open(t, addr, func(cfg *redisconn.Config) { cfg.Pool.Size, cfg.Pipelining = pool, redisconn.PipeliningOff })
+}
+
 // newPlain makes a plain client that the test closes.
 func newPlain(t *testing.T, options *redis.Options) *redis.Client {
 	t.Helper()
@@ -95,6 +101,7 @@ func newHere(t *testing.T, addr string, change func(*redisconn.Config), opts ...
 	var cfg redisconn.Config
 	cfg.Connection.Addrs = []string{addr}
 	cfg.Timeouts.Shutdown = time.Second
+	cfg.Pipelining = redisconn.Pipelining(*pipelining)
 	if change != nil {
 		change(&cfg)
 	}

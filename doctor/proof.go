@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -11,41 +11,41 @@ import (
 	"github.com/redisconn/redisconn"
 )
 
-// proof is what connecting proved, stage by stage.
-type proof struct {
-	steps    []step // of the last attempt, in the order of redisconn.Stages, none left out
-	warnings []redisconn.Warning
-	attempts int                     // that failed
-	class    redisconn.Class         // of the failure; empty when everything is proved
-	problems []*redisconn.FieldError // behind ClassConfig
-	took     time.Duration
+// Proof is what connecting proved, stage by stage: the short form of an examination.
+type Proof struct {
+	Steps    []Step // of the last attempt, in the order of redisconn.Stages, none left out but that of sentinels where there are none
+	Warnings []redisconn.Warning
+	Attempts int                     // that failed
+	Class    redisconn.Class         // of the failure; empty when everything is proved
+	Problems []*redisconn.FieldError // behind ClassConfig
+	Took     time.Duration
 }
 
-// step is one stage of a proof.
-type step struct {
-	stage  redisconn.Stage
-	result mark
-	said   string // what was proved, what failed, or why nothing was tried
-	took   time.Duration
+// Step is one stage of a proof.
+type Step struct {
+	Stage   redisconn.Stage
+	Outcome Outcome // pass, fail or skip
+	Said    string  // what was proved, what failed, or why nothing was tried
+	Took    time.Duration
 }
 
-// unproved is the proof of a configuration that cannot even be tried.
-func unproved(problems []*redisconn.FieldError) *proof {
-	broken := step{stage: redisconn.StageConfig, result: failed, said: plural(len(problems), "problem")}
-	p := &proof{class: redisconn.ClassConfig, problems: problems, steps: []step{broken}}
+// Unproved is the proof of a configuration that cannot even be tried.
+func Unproved(problems []*redisconn.FieldError) *Proof {
+	broken := Step{Stage: redisconn.StageConfig, Outcome: OutcomeFail, Said: plural(len(problems), "problem")}
+	p := &Proof{Class: redisconn.ClassConfig, Problems: problems, Steps: []Step{broken}}
 	p.complete(redisconn.Config{})
 	return p
 }
 
-// prove connects the client and keeps what its events tell. With once it makes
+// Prove connects the client and keeps what its events tell. With once it makes
 // one attempt, without it tries for as long as another attempt may succeed and
 // ctx lasts. Once something failed, progress hears of it again and again.
-func prove(ctx context.Context, client *redisconn.Client, once bool, progress func(redisconn.Event)) *proof {
+func Prove(ctx context.Context, client *redisconn.Client, once bool, progress func(redisconn.Event)) *Proof {
 	began := time.Now()
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	events, stop := client.Events(1024)
-	w := &witness{proved: map[redisconn.Stage]step{}}
+	w := &witness{proved: map[redisconn.Stage]Step{}}
 	heard := make(chan struct{})
 	go func() {
 		defer close(heard)
@@ -80,7 +80,7 @@ func prove(ctx context.Context, client *redisconn.Client, once bool, progress fu
 	stop()
 	<-heard
 	p := w.proof(client.Config(), err)
-	p.attempts, p.took = attempts, time.Since(began)
+	p.Attempts, p.Took = attempts, time.Since(began)
 	return p
 }
 
@@ -115,7 +115,7 @@ func attemptsOf(err error) int {
 // the first time, and of attempts that fail when the failure is another one.
 type witness struct {
 	warnings []redisconn.Warning
-	proved   map[redisconn.Stage]step
+	proved   map[redisconn.Stage]Step
 	failure  *redisconn.Event // the last
 }
 
@@ -124,37 +124,37 @@ func (w *witness) hear(e redisconn.Event) {
 	case redisconn.EventWarning:
 		w.warnings = append(w.warnings, *e.Warning)
 	case redisconn.EventStage:
-		w.proved[e.Stage] = step{e.Stage, passed, e.Detail, e.Took}
+		w.proved[e.Stage] = Step{e.Stage, OutcomePass, e.Detail, e.Took}
 	case redisconn.EventAttempt:
 		w.failure = &e
 	}
 }
 
 // proof is what was heard, once Connect has returned err.
-func (w *witness) proof(cfg redisconn.Config, err error) *proof {
-	p := &proof{}
+func (w *witness) proof(cfg redisconn.Config, err error) *Proof {
+	p := &Proof{}
 	switch {
-	case redisconn.ClassOf(err) == redisconn.ClassConfig:
-		p = unproved(redisconn.FieldErrors(err))
+	case len(redisconn.FieldErrors(err)) > 0:
+		p = Unproved(redisconn.FieldErrors(err))
 	case err == nil:
 		for _, s := range w.proved {
-			p.steps = append(p.steps, s)
+			p.Steps = append(p.Steps, s)
 		}
 	case w.failure != nil:
-		p.class = w.failure.Class
-		p.steps = w.stepsUntil(*w.failure)
+		p.Class = w.failure.Class
+		p.Steps = w.stepsUntil(*w.failure)
 	default: // it was interrupted before there was anything to tell
-		p.class = redisconn.ClassOf(err)
+		p.Class = redisconn.ClassOf(err)
 	}
-	p.warnings = w.warnings
+	p.Warnings = w.warnings
 	p.complete(cfg)
 	return p
 }
 
 // stepsUntil are the steps up to the one that broke. Its time is what is left of
 // the attempt's.
-func (w *witness) stepsUntil(broken redisconn.Event) []step {
-	var steps []step
+func (w *witness) stepsUntil(broken redisconn.Event) []Step {
+	var steps []Step
 	took := broken.Took
 	for _, stage := range redisconn.Stages() {
 		if stage == broken.Stage {
@@ -163,53 +163,75 @@ func (w *witness) stepsUntil(broken redisconn.Event) []step {
 		if s, ok := w.proved[stage]; ok {
 			steps = append(steps, s)
 			if stage != redisconn.StageConfig { // proved before the first attempt
-				took -= s.took
+				took -= s.Took
 			}
 		}
 	}
-	return append(steps, step{broken.Stage, failed, broken.Detail, max(took, 0)})
+	return append(steps, Step{broken.Stage, OutcomeFail, broken.Detail, max(took, 0)})
 }
 
-// complete adds the stages that were not tried, each with the reason.
-func (p *proof) complete(cfg redisconn.Config) {
-	tried := map[redisconn.Stage]step{}
-	for _, s := range p.steps {
-		tried[s.stage] = s
+// complete adds the stages that were not tried, each with the reason: those
+// before the one that broke were not needed, those after it need it.
+func (p *Proof) complete(cfg redisconn.Config) {
+	tried := map[redisconn.Stage]Step{}
+	for _, s := range p.Steps {
+		tried[s.Stage] = s
 	}
-	broken := p.failure().stage
-	p.steps = nil
+	broken := p.Failure().Stage
+	beyond := false
+	p.Steps = nil
 	for _, stage := range redisconn.Stages() {
+		if stage == redisconn.StageDiscover && !hasSentinels(cfg) {
+			continue
+		}
 		s, ok := tried[stage]
 		if !ok {
-			s = step{stage: stage, result: skipped, said: "not checked, needs " + string(broken)}
+			s = Step{Stage: stage, Outcome: OutcomeSkip, Said: "not needed"}
+			if beyond {
+				s.Said = "not checked, needs " + string(broken)
+			}
 			if reason := notNeeded(stage, cfg); reason != "" && broken != redisconn.StageConfig {
-				s.said = reason
+				s.Said = reason
 			}
 		}
-		p.steps = append(p.steps, s)
+		beyond = beyond || stage == broken
+		p.Steps = append(p.Steps, s)
 	}
 }
 
-// failure is the stage that broke; the zero step when none did.
-func (p *proof) failure() step {
-	for _, s := range p.steps {
-		if s.result == failed {
+// Step is what is known of a stage; the zero step where there is none.
+func (p *Proof) Step(stage redisconn.Stage) Step {
+	for _, s := range p.Steps {
+		if s.Stage == stage {
 			return s
 		}
 	}
-	return step{}
+	return Step{}
 }
 
-// count is the number of stages with that result.
-func (p *proof) count(result mark) int {
+// Failure is the stage that broke; the zero step when none did.
+func (p *Proof) Failure() Step {
+	for _, s := range p.Steps {
+		if s.Outcome == OutcomeFail {
+			return s
+		}
+	}
+	return Step{}
+}
+
+// Count is the number of stages with that outcome.
+func (p *Proof) Count(outcome Outcome) int {
 	n := 0
-	for _, s := range p.steps {
-		if s.result == result {
+	for _, s := range p.Steps {
+		if s.Outcome == outcome {
 			n++
 		}
 	}
 	return n
 }
+
+// hasSentinels reports whether the addresses of a valid configuration are those of sentinels.
+func hasSentinels(cfg redisconn.Config) bool { return cfg.Sentinel.Master != "" }
 
 // notNeeded says why a stage has nothing to prove under this configuration; it
 // is empty for one that has.
@@ -219,6 +241,8 @@ func notNeeded(stage redisconn.Stage, cfg redisconn.Config) string {
 		return "not asked for, the link is in clear"
 	case stage != redisconn.StageResolve:
 		return ""
+	case hasSentinels(cfg):
+		return "not needed, the sentinels name an address"
 	case cfg.Mode == redisconn.ModeEmbedded:
 		return "not needed, the server is in this process"
 	}

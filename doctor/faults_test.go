@@ -1,0 +1,193 @@
+package doctor_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/doctor"
+	"github.com/redisconn/redisconn/redisconntest"
+)
+
+// fault is a setup that is broken in one way, the checks that must fail, all of
+// them, and those that must warn, among others that may.
+type fault struct {
+	name   string
+	cfg    redisconn.Config
+	can    string
+	fails  string
+	warns  string
+	class  redisconn.Class // of the first that fails
+	broken func(t *testing.T)
+}
+
+func TestEveryFaultEndsInItsCheck(t *testing.T) {
+	redisconntest.NoLeaks(t)
+	for _, f := range faults(t) {
+		t.Run(f.name, func(t *testing.T) {
+			if f.broken != nil {
+				f.broken(t)
+			}
+			var options doctor.Options
+			if f.can != "" {
+				permission, err := doctor.ParsePermission(f.can)
+				if err != nil {
+					t.Fatal(err)
+				}
+				options.Permissions = []doctor.Permission{permission}
+			}
+			report := doctor.Run(t.Context(), f.cfg, options)
+			if got := ids(report, doctor.OutcomeFail); got != f.fails {
+				t.Errorf("fails: %s, want %s", got, f.fails)
+			}
+			if f.fails != "" {
+				worst := f.fails
+				if len(worst) > 7 {
+					worst = worst[:7]
+				}
+				if r := result(t, report, worst); r.Class != f.class || r.Cause == "" || len(r.Fix) == 0 || r.Detail == "" {
+					t.Errorf("%+v", r)
+				}
+			}
+			if f.warns != "" {
+				if r := result(t, report, f.warns); r.Outcome != doctor.OutcomeWarn || r.Cause == "" || len(r.Fix) == 0 || r.Detail == "" {
+					t.Errorf("%+v", r)
+				}
+			}
+			for _, r := range report.Results {
+				if r.Outcome == doctor.OutcomeSkip && r.Detail == "" {
+					t.Errorf("%s was skipped for no reason", r.ID)
+				}
+			}
+		})
+	}
+}
+
+// faults starts what the setups need.
+func faults(t *testing.T) []fault {
+	var (
+		ca, otherCA = redisconntest.NewCA(t), redisconntest.NewCA(t)
+		plain       = redisconntest.NewServer(t)
+		guarded     = redisconntest.NewServer(t, redisconntest.WithPassword("right"),
+			redisconntest.WithUser("nobody", "right", "off"), redisconntest.WithUser("mute", "right", "~*", "+@all", "-ping"),
+			redisconntest.WithUser("reader", "right", "~cache:*", "+@all", "-set"))
+		encrypted = redisconntest.NewServer(t, redisconntest.WithTLS(ca))
+		expired   = redisconntest.NewServer(t, redisconntest.WithTLS(ca, redisconntest.CertExpired()))
+		future    = redisconntest.NewServer(t, redisconntest.WithTLS(ca, redisconntest.CertValid(time.Now().Add(time.Hour), time.Now().Add(48*time.Hour))))
+		elsewhere = redisconntest.NewServer(t, redisconntest.WithTLS(ca, redisconntest.CertHosts("cache.internal")))
+		mutual    = redisconntest.NewServer(t, redisconntest.WithTLS(ca), redisconntest.WithTLSClientAuth())
+		old       = redisconntest.NewServer(t, redisconntest.WithTLS(ca), redisconntest.WithDirective("tls-protocols", "TLSv1.2"))
+		settings  = redisconntest.NewServer(t, redisconntest.WithDirective("timeout", "60"), redisconntest.WithDirective("tcp-keepalive", "0"))
+		small     = redisconntest.NewServer(t, redisconntest.WithDirective("maxclients", "12"))
+		full      = redisconntest.NewServer(t, redisconntest.WithDirective("maxmemory", "1"), redisconntest.WithDirective("maxmemory-policy", "noeviction"))
+		master    = redisconntest.NewServer(t)
+		replica   = redisconntest.NewServer(t, redisconntest.WithReplicaOf(master))
+		alone     = redisconntest.NewServer(t, redisconntest.WithDirective("min-replicas-to-write", "1"))
+		exposed   = redisconntest.NewServer(t, redisconntest.WithDirective("protected-mode", "no"), redisconntest.WithDirective("bind", "0.0.0.0"))
+		unsaved   = redisconntest.NewServer(t, redisconntest.WithDirective("dbfilename", "taken"))
+		loading   = redisconntest.NewProxy(t, plain.Addr())
+		crowded   = redisconntest.NewProxy(t, plain.Addr())
+		slow      = redisconntest.NewProxy(t, plain.Addr())
+	)
+	loading.Answer(redisconntest.Any, redisconntest.Always, redisconntest.Loading)
+	crowded.Answer(redisconntest.Any, redisconntest.Always, redisconntest.MaxClients)
+	slow.Delay(70 * time.Millisecond)
+	dir := t.TempDir()
+	writable := filepath.Join(dir, "password")
+	writeFile(t, writable, "right\n")
+	if err := os.Chmod(writable, 0o666); err != nil { // the umask may have withheld some of it
+		t.Fatal(err)
+	}
+	stranger := otherCA.ClientCert()
+
+	quick := func(c *redisconn.Config) { c.Timeouts.Dial = 300 * time.Millisecond }
+	password := func(user, password string) func(*redisconn.Config) {
+		return func(c *redisconn.Config) {
+			c.Connection.Username, c.Connection.Password = user, redisconn.Secret(password)
+		}
+	}
+	trusting := func(ca *redisconntest.CA) func(*redisconn.Config) {
+		return func(c *redisconn.Config) { c.TLS.Enabled, c.TLS.CAFile = true, ca.CAFile() }
+	}
+	tls := func(s *redisconntest.Server, changes ...func(*redisconn.Config)) redisconn.Config {
+		return configFor(s.Addr(), append([]func(*redisconn.Config){trusting(ca)}, changes...)...)
+	}
+	return []fault{
+		{name: "ADefaultIsAskedForByAnImpossibleValue", cfg: configFor(plain.Addr(), func(c *redisconn.Config) { c.Pool.Size = -1 }), fails: "RC-C000", class: redisconn.ClassConfig},
+		{name: "EverybodyCanChangeThePassword", cfg: configFor(plain.Addr(), func(c *redisconn.Config) { c.Connection.PasswordFile = writable }), fails: "RC-C201", class: redisconn.ClassConfig},
+		{name: "TheAuthorityIsMissing", cfg: configFor(encrypted.Addr(), func(c *redisconn.Config) { c.TLS.Enabled, c.TLS.CAFile = true, "/no/such/ca.pem" }), fails: "RC-C202", class: redisconn.ClassConfig},
+		{name: "TheKeyIsAnothers", cfg: tls(mutual, func(c *redisconn.Config) {
+			c.TLS.CertFile, c.TLS.KeyFile = ca.ClientCert().CertFile, stranger.KeyFile
+		}), fails: "RC-C203", class: redisconn.ClassConfig},
+		{name: "ATimeoutIsLongerThanItsWhole", cfg: configFor(plain.Addr(), func(c *redisconn.Config) { c.Timeouts.Read = time.Minute }), warns: "RC-C011"},
+
+		{name: "TheNameDoesNotExist", cfg: configFor("no..such.host:6379"), fails: "RC-N001", class: redisconn.ClassDNS},
+		{name: "NothingListens", cfg: configFor(redisconntest.ReserveAddr(t)), fails: "RC-N010", class: redisconn.ClassRefused},
+		{name: "TheSocketDoesNotExist", cfg: configFor(filepath.Join(dir, "redis.sock")), fails: "RC-N010", class: redisconn.ClassRefused},
+		{name: "PacketsAreDropped", cfg: configFor(redisconntest.NewUnreachable(t), quick), fails: "RC-N010", class: redisconn.ClassUnreachable},
+
+		{name: "ThePortSpeaksNoTLS", cfg: tls(plain), fails: "RC-T001", class: redisconn.ClassTLSMismatch},
+		{name: "ThePortSpeaksTLS", cfg: configFor(encrypted.Addr()), fails: "RC-T001", class: redisconn.ClassTLSMismatch},
+		{name: "TheServerSpeaksAnOlderTLS", cfg: tls(old, func(c *redisconn.Config) { c.TLS.MinVersion = "1.3" }), fails: "RC-T001", class: redisconn.ClassTLS},
+		{name: "TheAuthorityIsAnother", cfg: configFor(encrypted.Addr(), trusting(otherCA)), fails: "RC-T002", class: redisconn.ClassTLS},
+		{name: "TheAuthorityIsNotTheSystems", cfg: configFor(encrypted.Addr(), func(c *redisconn.Config) { c.TLS.Enabled = true }), fails: "RC-T002", class: redisconn.ClassTLS},
+		{name: "TheCertificateNamesAnotherHost", cfg: tls(elsewhere), fails: "RC-T003", class: redisconn.ClassTLS},
+		{name: "TheCertificateHasExpired", cfg: tls(expired), fails: "RC-T004", class: redisconn.ClassTLS},
+		{name: "TheCertificateHasNotBegun", cfg: tls(future), fails: "RC-T004", class: redisconn.ClassTLS},
+		{name: "NoCertificateIsVerified", cfg: configFor(encrypted.Addr(), func(c *redisconn.Config) { c.TLS.Enabled, c.TLS.InsecureSkipVerify = true, true }), warns: "RC-T002"},
+		{name: "TheServerWantsACertificate", cfg: tls(mutual), fails: "RC-T005", class: redisconn.ClassTLS},
+		{name: "TheServerWantsAnotherCertificate", cfg: tls(mutual, func(c *redisconn.Config) {
+			c.TLS.CertFile, c.TLS.KeyFile = stranger.CertFile, stranger.KeyFile
+		}), fails: "RC-T005", class: redisconn.ClassTLS},
+		{name: "TheCertificateIsAboutToEnd", cfg: tls(encrypted), warns: "RC-K002"}, // the kit's last a day
+
+		{name: "ThePasswordIsMissing", cfg: configFor(guarded.Addr()), fails: "RC-A001", class: redisconn.ClassAuth},
+		{name: "ThePasswordIsWrong", cfg: configFor(guarded.Addr(), password("", "wrong")), fails: "RC-A002", class: redisconn.ClassAuth},
+		{name: "TheUserIsOff", cfg: configFor(guarded.Addr(), password("nobody", "right")), fails: "RC-A002", class: redisconn.ClassAuth},
+		{name: "TheUserMayNotPing", cfg: configFor(guarded.Addr(), password("mute", "right")), fails: "RC-A003", class: redisconn.ClassACL},
+		{name: "TheUserMayNotWrite", cfg: configFor(guarded.Addr(), password("reader", "right")), can: "get,set cache:*", fails: "RC-L001", class: redisconn.ClassACL},
+		{name: "TheUserMayNotTouchTheKeys", cfg: configFor(guarded.Addr(), password("reader", "right")), can: "get,mget session:*", fails: "RC-L001", class: redisconn.ClassACL},
+
+		{name: "AWebServerAnswers", cfg: configFor(redisconntest.NewScripted(t, redisconntest.HTTPAnswer).Addr()), fails: "RC-H001", class: redisconn.ClassProtocol},
+		{name: "NobodyAnswers", cfg: configFor(redisconntest.NewUnanswered(t), quick), fails: "RC-H001", class: redisconn.ClassTimeout},
+		{name: "TheServerHangsUp", cfg: configFor(redisconntest.NewScripted(t, redisconntest.HangUp).Addr()), fails: "RC-H001", class: redisconn.ClassLost},
+		{name: "TheServerIsCrowded", cfg: configFor(crowded.Addr()), fails: "RC-H002", class: redisconn.ClassMaxClients},
+		{name: "TheDatabaseDoesNotExist", cfg: configFor(plain.Addr(), func(c *redisconn.Config) { c.Connection.DB = 99 }), fails: "RC-H003", class: redisconn.ClassDatabase},
+		{name: "TheServerIsLoading", cfg: configFor(loading.Addr()), fails: "RC-H004", class: redisconn.ClassLoading},
+
+		{name: "TheServerIsAReplica", cfg: configFor(replica.Addr()), warns: "RC-P002"},
+		{name: "TheServerIsSlow", cfg: configFor(slow.Addr()), warns: "RC-Y003"},
+		{name: "TheServerIsFull", cfg: configFor(full.Addr()), fails: "RC-S002", class: redisconn.ClassOOM},
+		{name: "ThePoolIsLargerThanTheServer", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 13 }), fails: "RC-S003", class: redisconn.ClassMaxClients},
+		{name: "ThePoolHasNoRoom", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 12 }), warns: "RC-S003"},
+		{name: "TheLastSnapshotFailed", cfg: configFor(unsaved.Addr()), fails: "RC-S004", class: redisconn.ClassReply, broken: func(t *testing.T) { failSnapshot(t, unsaved) }},
+		{name: "TooFewReplicas", cfg: configFor(alone.Addr()), fails: "RC-S005", class: redisconn.ClassNoReplicas},
+		{name: "AnybodyIsLetIn", cfg: configFor("127.0.0.1:" + strconv.Itoa(exposed.Port())), fails: "RC-S008", warns: "RC-S007"},
+		{name: "TheServerClosesIdleConnections", cfg: configFor(settings.Addr()), warns: "RC-W001"},
+		{name: "TheServerForgetsNobody", cfg: configFor(settings.Addr()), warns: "RC-W002"},
+		{name: "TheReplicaHasLostItsMaster", cfg: configFor(replica.Addr()), fails: "RC-S005", class: redisconn.ClassMasterDown, broken: func(t *testing.T) { loseMaster(t, master, replica) }},
+	}
+}
+
+// failSnapshot makes a snapshot fail: its file is a directory.
+func failSnapshot(t *testing.T, s *redisconntest.Server) {
+	dir := s.Client().ConfigGet(t.Context(), "dir").Val()["dir"]
+	if err := os.MkdirAll(filepath.Join(dir, "taken", "in"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command(t, s, "BGSAVE")
+	redisconntest.Eventually(t, 20*time.Second, "the snapshot to fail", func() bool {
+		return infoOf(t, s)["rdb_last_bgsave_status"] == "err"
+	})
+}
+
+// loseMaster kills a master and waits until its replica has noticed.
+func loseMaster(t *testing.T, master, replica *redisconntest.Server) {
+	master.Kill()
+	redisconntest.Eventually(t, 20*time.Second, "the replica to lose its master", func() bool {
+		return infoOf(t, replica)["master_link_status"] == "down"
+	})
+}

@@ -1,0 +1,24 @@
+package redisconn
+
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// LaneChoice is a lane's choice of calls, without its flights.
+type LaneChoice struct{ lane *lane }
+
+// NewLaneChoice returns the choice as a new generation has it.
+func NewLaneChoice(cfg Config) LaneChoice {
+	l := &lane{policy: newLanePolicy(cfg.withDefaults()), least: nothingSeen}
+	l.direct.Store(l.policy.directUpTo(0))
+	return LaneChoice{l}
+}
+
+func (c LaneChoice) Wanted(inFlight int64) bool              { return c.lane.wanted(inFlight) }
+func (c LaneChoice) Observe(took time.Duration, carried int) { c.lane.observe(took, carried) }
+func (c LaneChoice) Patience() time.Duration                 { return c.lane.policy.patience(c.lane.usual) }
+
+// IsFaithful is isFaithful.
+func IsFaithful(cmd, standIn redis.Cmder) bool { return isFaithful(cmd, standIn) }

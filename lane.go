@@ -1,0 +1,205 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// lane carries commands of many callers together: those that come while a
+// flight is in the air gather for the next one, which goes as one pipeline. A
+// caller waits for its own command, so its commands keep their order.
+//
+// The driver's AutoPipeliner is not used: it forgets the context of a command
+// that it has queued, fails and repeats batches as a whole, and callers cannot be
+// led around a batch that is stuck.
+type lane struct {
+	client    redis.UniversalClient // without the program's hooks; a connection for each flight in the air
+	users     *tally                // of the generation: a pilot is a user, so flights land before it ends
+	deadlines *deadlines
+	retries   *retryBudget
+	counts    *routeCounts
+	policy    lanePolicy
+
+	mu      sync.Mutex // guards what follows
+	open    *flight    // gathers; nil while nobody waits
+	pilots  int        // at work
+	last    int        // commands of the last flight, as the size to expect
+	slender int        // flights in a row that a lane is not needed for
+	usual   time.Duration
+	least   time.Duration
+
+	overdue atomic.Int32 // flights in the air for so long that nobody is to queue behind them
+	engaged atomic.Bool  // many were in flight lately
+	direct  atomic.Int64 // up to how many calls in flight go direct
+}
+
+// flight is a pipeline that gathers, flies and lands.
+type flight struct {
+	cmds   []redis.Cmder
+	ctx    context.Context // bounds it; nil while no passenger's does
+	left   int             // passengers that gave up before departure
+	gone   bool            // it has departed: nobody can join or leave
+	landed chan struct{}   // closed when every command has its reply or its error
+}
+
+const (
+	// mostPilots bounds the connections of a lane. One flight in the air is best as
+	// long as it moves: those that wait for it make the next one large. The others
+	// are for flights that are stuck.
+	mostPilots = 4
+	// laneBuffer holds a flight of some 2000 small commands, so that one write
+	// sends it.
+	laneBuffer = 128 << 10
+)
+
+var errLaneShut = errors.New("the lane takes nobody")
+
+func newLane(c *Client, g *generation, options *redis.Options) *lane {
+	options.PoolSize, options.MinIdleConns, options.MaxIdleConns = mostPilots, 0, mostPilots
+	options.ReadBufferSize, options.WriteBufferSize = laneBuffer, laneBuffer
+	l := &lane{
+		client:    redis.NewClient(options),
+		users:     &g.users,
+		deadlines: c.deadlines,
+		retries:   c.retries.budget,
+		counts:    &c.routes,
+		policy:    newLanePolicy(g.config),
+		least:     nothingSeen,
+	}
+	l.direct.Store(l.policy.directUpTo(0))
+	return l
+}
+
+// carry makes one attempt at a command in the next flight.
+func (l *lane) carry(ctx context.Context, cmd redis.Cmder) error {
+	if _, shared := ctx.(*sharedDeadline); shared {
+		// The flight ends no later than the context, so the caller is still there
+		// when it lands, and the command can travel itself.
+		f := l.board(ctx, cmd)
+		if f == nil {
+			return errLaneShut
+		}
+		<-f.landed
+		return cmd.Err()
+	}
+	if l.policy.outlives(ctx) {
+		return errLaneShut
+	}
+	return l.carryFor(ctx, cmd)
+}
+
+// carryFor carries a command whose caller may leave before it lands. Nothing may
+// be written to the command from then on, so a copy travels in its place.
+func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	standIn := cmd.Clone()
+	if !isFaithful(cmd, standIn) {
+		return errLaneShut
+	}
+	f := l.board(nil, standIn)
+	if f == nil {
+		return errLaneShut
+	}
+	select {
+	case <-f.landed:
+	case <-ctx.Done():
+		if l.leave(f, standIn) {
+			return &linkError{phase: phaseWrite, err: ctx.Err()}
+		}
+		select {
+		case <-f.landed: // at the same time, and a reply is the better answer
+		default:
+			return &linkError{phase: phaseRead, err: ctx.Err()}
+		}
+	}
+	takeOver(cmd, standIn)
+	return cmd.Err()
+}
+
+// board joins the next flight, or returns nil. A ctx that is not nil bounds the flight.
+func (l *lane) board(ctx context.Context, cmd redis.Cmder) *flight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.open
+	if f == nil {
+		if !l.callPilot() {
+			return nil
+		}
+		f = &flight{cmds: make([]redis.Cmder, 0, max(fewPassengers, l.last)), landed: make(chan struct{})}
+		l.open = f
+	}
+	if f.ctx == nil {
+		f.ctx = ctx // the first such context ends first
+	}
+	f.cmds = append(f.cmds, cmd)
+	return f
+}
+
+const fewPassengers = 8
+
+// callPilot sees to it that somebody will fly what gathers, and reports whether
+// that is so. Pilots whose flight is overdue do not count.
+func (l *lane) callPilot() bool {
+	switch {
+	case l.pilots > int(l.overdue.Load()):
+		return true
+	case l.pilots == mostPilots, l.pilots == 0 && !l.users.enter():
+		return false
+	}
+	l.pilots++
+	p := &pilot{lane: l}
+	go p.work()
+	return true
+}
+
+// leave takes a command out of a flight that has not departed, and reports
+// whether that was so: then it will never be sent.
+func (l *lane) leave(f *flight, cmd redis.Cmder) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.gone {
+		return false
+	}
+	seat := slices.Index(f.cmds, cmd)
+	f.cmds[seat] = nil
+	f.left++
+	return true
+}
+
+// depart closes the flight that gathers. It returns nil, and the pilot's work is
+// over, when there is none.
+func (l *lane) depart() *flight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.open
+	if f == nil {
+		if l.pilots--; l.pilots == 0 {
+			l.users.leave()
+		}
+		return nil
+	}
+	l.open, f.gone = nil, true
+	if f.left > 0 {
+		f.cmds = slices.DeleteFunc(f.cmds, func(cmd redis.Cmder) bool { return cmd == nil })
+	}
+	l.last = len(f.cmds)
+	return f
+}
+
+// gathered is how many wait for the next flight.
+func (l *lane) gathered() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		return 0
+	}
+	return len(l.open.cmds) - l.open.left
+}

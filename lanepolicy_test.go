@@ -1,0 +1,179 @@
+package redisconn_test
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn"
+)
+
+func TestTheLaneIsForManyCallsInFlight(t *testing.T) {
+	choice := redisconn.NewLaneChoice(redisconn.Config{Pool: redisconn.PoolConfig{Size: 20}})
+	for inFlight, want := range map[int64]bool{1: false, 2: false} {
+		if got := choice.Wanted(inFlight); got != want {
+			t.Errorf("%d in flight: %v, want %v", inFlight, got, want)
+		}
+	}
+	if !choice.Wanted(3) {
+		t.Error("3 in flight: not wanted")
+	}
+	// Two, then three, then two … changed the route with every call.
+	if !choice.Wanted(2) || choice.Wanted(1) {
+		t.Error("the lane was not kept for two, or for a lone one")
+	}
+	for range 32 {
+		choice.Observe(50*time.Microsecond, 2)
+	}
+	if choice.Wanted(2) || !choice.Wanted(3) {
+		t.Error("the lane was not left after 32 slender flights")
+	}
+	choice.Wanted(3)
+	for range 100 {
+		choice.Observe(50*time.Microsecond, 3)
+	}
+	if !choice.Wanted(2) {
+		t.Error("the lane was left while its flights were full")
+	}
+}
+
+// Who waits 10 ms for a reply had better not wait for the next flight before.
+func TestFarAwayACallGoesDirectWhileThePoolHasRoom(t *testing.T) {
+	choice := redisconn.NewLaneChoice(redisconn.Config{Pool: redisconn.PoolConfig{Size: 20}})
+	for range 32 {
+		choice.Observe(10*time.Millisecond, 3)
+	}
+	if choice.Wanted(10) || !choice.Wanted(11) {
+		t.Error("want direct up to half of the pool")
+	}
+	for range 32 {
+		choice.Observe(100*time.Microsecond, 3) // it came nearer
+	}
+	if !choice.Wanted(3) {
+		t.Error("want the lane from 3 on again")
+	}
+}
+
+func TestPipeliningAlwaysTakesALoneCallAsWell(t *testing.T) {
+	choice := redisconn.NewLaneChoice(redisconn.Config{Pipelining: redisconn.PipeliningAlways})
+	if !choice.Wanted(1) {
+		t.Error("a lone call goes direct")
+	}
+}
+
+func TestPatienceFollowsTheUsualFlightWithinBounds(t *testing.T) {
+	choice := redisconn.NewLaneChoice(redisconn.Config{})
+	if got := choice.Patience(); got != 50*time.Millisecond {
+		t.Errorf("before the first flight: %s", got)
+	}
+	for range 200 {
+		choice.Observe(20*time.Millisecond, 100)
+	}
+	if got := choice.Patience(); got < 250*time.Millisecond || got > 320*time.Millisecond {
+		t.Errorf("with flights of 20ms: %s, want about 320ms", got)
+	}
+	for range 200 {
+		choice.Observe(time.Second, 100)
+	}
+	if got := choice.Patience(); got != 1500*time.Millisecond {
+		t.Errorf("with flights of 1s: %s, want half of the operation timeout", got)
+	}
+}
+
+// A copy travels in the place of a command whose caller may leave. The driver
+// has some seventy types of commands, each with a Clone of its own, and one that
+// forgot a field would lose it for the caller.
+func TestACopyOfACommandIsLikeIt(t *testing.T) {
+	client := redis.NewClient(&redis.Options{})
+	defer client.Close()
+	types, unfaithful := map[reflect.Type]bool{}, map[string]bool{}
+	client.AddHook(catcher(func(cmd redis.Cmder) {
+		standIn := cmd.Clone()
+		types[reflect.TypeOf(cmd)] = true
+		if !redisconn.IsFaithful(cmd, standIn) {
+			unfaithful[reflect.TypeOf(cmd).String()] = true
+			return
+		}
+		of, copied := reflect.ValueOf(cmd).Elem(), reflect.ValueOf(standIn).Elem()
+		for i := range of.NumField() {
+			if of.Field(i).IsZero() != copied.Field(i).IsZero() {
+				t.Errorf("%T (%v): the copy's %s differs", cmd, cmd.Args(), of.Type().Field(i).Name)
+			}
+		}
+	}))
+	for method := range reflect.TypeFor[redis.Cmdable]().Methods() {
+		callWithSamples(t, reflect.ValueOf(client).MethodByName(method.Name))
+	}
+	want := map[string]bool{ // they go direct
+		"*redis.ZeroCopyStringCmd": true, "*redis.HImportDiscardCmd": true, "*redis.HImportDiscardAllCmd": true,
+		"*redis.HImportPrepareCmd": true, "*redis.HImportSetCmd": true,
+	}
+	if !maps.Equal(unfaithful, want) {
+		t.Errorf("copies that cannot take the place of their commands: %v, want %v", unfaithful, want)
+	}
+	if len(types) < 60 {
+		t.Errorf("only %d types of commands were tried", len(types))
+	}
+}
+
+// callWithSamples calls a method with a sample for each argument. The driver's
+// own refusal of one is its affair.
+func callWithSamples(t *testing.T, method reflect.Value) {
+	defer func() { _ = recover() }()
+	var in []reflect.Value
+	for typ := range method.Type().Ins() {
+		in = append(in, sampleOf(t, typ))
+	}
+	if method.Type().IsVariadic() {
+		method.CallSlice(in)
+	} else {
+		method.Call(in)
+	}
+}
+
+func sampleOf(t *testing.T, typ reflect.Type) reflect.Value {
+	switch typ {
+	case reflect.TypeFor[context.Context]():
+		return reflect.ValueOf(t.Context())
+	case reflect.TypeFor[time.Duration]():
+		return reflect.ValueOf(time.Second)
+	case reflect.TypeFor[redis.Vector]():
+		return reflect.ValueOf(&redis.VectorFP32{Val: []byte("vector")})
+	case reflect.TypeFor[any]():
+		return reflect.ValueOf("value")
+	}
+	value := reflect.New(typ).Elem()
+	switch {
+	case typ.Kind() == reflect.String:
+		value.SetString("text")
+	case value.CanInt():
+		value.SetInt(1)
+	case value.CanUint():
+		value.SetUint(1)
+	case typ.Kind() == reflect.Slice:
+		return reflect.Append(value, sampleOf(t, typ.Elem()), sampleOf(t, typ.Elem()))
+	case typ.Kind() == reflect.Pointer:
+		return reflect.New(typ.Elem())
+	}
+	return value
+}
+
+// catcher is a hook that lets no command through.
+type catcher func(redis.Cmder)
+
+func (c catcher) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c catcher) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(_ context.Context, cmd redis.Cmder) error {
+		c(cmd)
+		return redis.ErrClosed
+	}
+}
+
+func (c catcher) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(context.Context, []redis.Cmder) error { return redis.ErrClosed }
+}

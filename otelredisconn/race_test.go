@@ -1,0 +1,5 @@
+//go:build race
+
+package otelredisconn_test
+
+const raceEnabled = true

@@ -1,0 +1,58 @@
+package statuspage
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+
+	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/redisconntest"
+)
+
+// TestMain runs the tests and then looks for goroutines that any of them left behind.
+func TestMain(m *testing.M) {
+	var code int
+	leaked := redisconntest.Run(func(t testing.TB) {
+		redisconntest.NoLeaks(t)
+		code = m.Run()
+	})
+	if leaked != nil {
+		fmt.Fprintln(os.Stderr, leaked)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+var quiet = redisconn.WithLogger(slog.New(slog.DiscardHandler))
+
+// open connects a client that is closed when the test ends.
+func open(t *testing.T, cfg redisconn.Config) *redisconn.Client {
+	t.Helper()
+	client, err := redisconn.Open(t.Context(), cfg, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+// memory connects a client to a Redis in this process.
+func memory(t *testing.T) *redisconn.Client {
+	t.Helper()
+	return open(t, redisconn.Config{Connection: redisconn.ConnectionConfig{Addrs: []string{redisconntest.NewEmbedded(t).Addr()}}})
+}
+
+// unconnected makes a client that was never connected.
+func unconnected(t *testing.T) *redisconn.Client {
+	t.Helper()
+	client, err := redisconn.New(redisconn.Config{}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
