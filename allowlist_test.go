@@ -218,6 +218,16 @@ func TestARogueAddressGetsNoConnection(t *testing.T) {
 	}
 }
 
+func TestAnAddressThatIsRefusedIsToldOfOnce(t *testing.T) {
+	client := newClient(t, configFor("127.0.0.1:1"))
+	for range 3 {
+		redisconn.TellRefused(client, "10.0.0.1:6379")
+	}
+	if events := client.History(); len(events) != 1 || events[0].Node != "10.0.0.1:6379" || events[0].Detail != "a test" {
+		t.Errorf("%+v", events)
+	}
+}
+
 // Behind NAT the addresses that nodes announce lead nowhere.
 func TestAnAddressMapLeadsToTheNodes(t *testing.T) {
 	cluster := redisconntest.NewCluster(t, 1, 0, redisconntest.WithDirective("cluster-announce-ip", "10.9.8.7"))

@@ -3,6 +3,7 @@ package redisconn_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -207,6 +208,30 @@ func TestOneAddressOfAClusterIsEnough(t *testing.T) {
 		if n, _ := client.Get(t.Context(), "{a}1").Int(); err != nil || n != 3 {
 			t.Errorf("%d, %v", n, err)
 		}
+	})
+}
+
+// The certificate of a node names the node, whichever seed led to it.
+func TestEachNodeOfAClusterHasACertificateOfItsOwn(t *testing.T) {
+	ca := redisconntest.NewCA(t)
+	cluster := redisconntest.NewCluster(t, 2, 0, redisconntest.WithTLS(ca))
+	_, port, _ := net.SplitHostPort(cluster.Addrs()[0])
+	cfg := configFor("localhost:" + port)
+	cfg.TLS = redisconn.TLSConfig{Enabled: true, CAFile: ca.CAFile()}
+	cfg.Cluster.ReadFrom = redisconn.ReadFromNearest
+	client := openClient(t, cfg)
+	for shard := range 2 {
+		key := keyIn(cluster, shard, 2, "k")
+		if err := client.Set(t.Context(), key, "v", 0).Err(); err != nil {
+			t.Error(err)
+		}
+		if got, err := client.Unwrap().Get(t.Context(), key).Result(); got != "v" {
+			t.Errorf("the driver's client: %q, %v", got, err)
+		}
+	}
+	eventually(t, "both nodes answer", func() bool {
+		nodes := client.Health(t.Context()).Nodes
+		return len(nodes) == 2 && nodes[0].Latency > 0 && nodes[1].Latency > 0
 	})
 }
 

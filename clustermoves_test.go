@@ -77,7 +77,8 @@ func TestCommandsMeetASlotAtEachStepOfItsWay(t *testing.T) {
 		p.Exists(t.Context(), tag+"old", tag+"old")
 		return nil
 	})
-	if result.Succeeded != 1 || result.Failed != 1 || redisconn.ClassOf(result.Failures()[0].Err) != redisconn.ClassTryAgain || result.MaybeApplied != 0 {
+	if result.Succeeded != 1 || result.Failed != 1 || redisconn.ClassOf(result.Failures()[0].Err) != redisconn.ClassTryAgain || result.MaybeApplied != 0 ||
+		!strings.Contains(result.Err().Error(), fmt.Sprintf("ASK %d %s", redisconntest.SlotOf(tag), migration.To().Addr())) {
 		t.Errorf("%+v: %v", result, result.Err())
 	}
 	// Of these keys one is here and one there, which lasts until the move is over.
@@ -279,11 +280,11 @@ func TestAClusterThatIsGoneIsDownUntilItIsBack(t *testing.T) {
 	client := openClient(t, configFor(cluster.Addrs()[0]))
 	node := cluster.KillMaster(0)
 	// Before anybody knows: the node refuses, and its name is in the error.
+	watched := client.Watch(t.Context(), func(*redis.Tx) error { return nil }, "k")
 	_, transacted := client.TxPipelined(t.Context(), func(p redis.Pipeliner) error {
 		p.Set(t.Context(), "k", 1, 0)
 		return nil
 	})
-	watched := client.Watch(t.Context(), func(*redis.Tx) error { return nil }, "k")
 	for kind, err := range map[string]error{"transaction": transacted, "watch": watched} {
 		if class := redisconn.ClassOf(err); !slices.Contains([]redisconn.Class{redisconn.ClassRefused, redisconn.ClassLost, redisconn.ClassDown}, class) || !redisconn.SafeToRetry(err) {
 			t.Errorf("%s: %v", kind, err)

@@ -3,7 +3,6 @@ package redisconn
 import (
 	"context"
 	"maps"
-	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -33,6 +32,9 @@ func AddressRefused(addr, reason string) error { return &addressError{addr, reas
 func Vet(ctx context.Context, configured, allowed []string, addr string) ([]string, error) {
 	return newAllowList(ConnectionConfig{Addrs: configured, AllowAddrs: allowed}, func(*addressError) {}).vet(ctx, addr)
 }
+
+// TellRefused tells of an address that was refused.
+func TellRefused(c *Client, addr string) { c.addressTeller()(&addressError{addr, "a test"}) }
 
 // NeverAllowed is neverAllowed.
 func NeverAllowed(ip netip.Addr) string { return neverAllowed(ip) }
@@ -105,14 +107,13 @@ type TestCluster struct{ cluster *cluster }
 // NewTestCluster makes a cluster of a reply to CLUSTER SLOTS.
 func NewTestCluster(cfg Config, reply []any) TestCluster {
 	layout, _ := readTopology(reply, "seed:1")
+	c, err := New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	g := &generation{target: &target{config: cfg}}
 	cl := newCluster(cfg, layout, func() {})
-	resolved := cfg.withDefaults()
-	silent := func(dialAddr) *redis.Options { return newSilentDriver().Options() }
-	cl.begin(func(string) *drivers {
-		off := &lane{client: newSilentDriver()}
-		off.direct.Store(math.MaxInt64)
-		return &drivers{direct: newSilentDriver(), lane: off, blocking: newBlockingRoute(resolved, silent, nil)}
-	})
+	cl.begin(func(addr string) *drivers { return newDrivers(c, g, addr, nodeOptions) })
 	return TestCluster{cl}
 }
 

@@ -239,7 +239,7 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 		if err == nil {
 			suited := m.target.suits(m.target.addr, m.facts) == nil
 			if m.denied.Swap(false) || !suited {
-				m.factsAt = time.Time{}
+				m.factsAt = time.Time{} // whatever their age
 			}
 			m.probe.renew(ctx, &m.facts, &m.factsAt)
 			return latency, m.target.suits(m.target.addr, m.facts)
