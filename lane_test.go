@@ -482,3 +482,26 @@ func TestWhereEveryFlightIsStuckCallsGoDirect(t *testing.T) {
 	}
 	lane.Stick(-8)
 }
+
+// Between the look at the current generation and the boarding of its flight it
+// may be replaced. Then there is another one.
+func TestNobodyBoardsAFlightOfAReplacedGeneration(t *testing.T) {
+	lane := redisconn.NewLaneChoice(redisconn.Config{})
+	if !lane.Refused(t.Context(), redis.NewStringCmd(t.Context(), "get", "k")) {
+		t.Error("a command boards a flight that nobody will fly")
+	}
+}
+
+// ownCommand is a command of the program's own, whose copy is one of the driver's.
+type ownCommand struct{ *redis.StringCmd }
+
+func TestACommandOfTheProgramsOwnTypeGoesDirect(t *testing.T) {
+	client, _ := openServer(t, onLane)
+	cmd := ownCommand{redis.NewStringCmd(t.Context(), "echo", "x")}
+	if err := client.Process(t.Context(), cmd); err != nil || cmd.Val() != "x" {
+		t.Errorf("%q, %v", cmd.Val(), err)
+	}
+	if got := client.Stats().Routes.Lane; got != 0 {
+		t.Errorf("%d commands took the lane", got)
+	}
+}

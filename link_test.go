@@ -318,7 +318,9 @@ func TestAConnectionThatHasJustAnsweredIsTrusted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := socket.Read(func(uintptr) bool { looked = true; return true }); err != nil {
+		look := func(uintptr) bool { looked = true; return true }
+		touch := func(fd uintptr) { look(fd) }
+		if err := errors.Join(socket.Read(look), socket.Write(look), socket.Control(touch)); err != nil {
 			t.Fatal(err)
 		}
 		return looked
