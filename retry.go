@@ -321,7 +321,10 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if errors.As(f.err, &at) && at.addr != "" {
 		addr = at.addr
 	}
-	pool := c.poolUseAt(addr)
+	var pool PoolUse
+	if class != ClassDown { // then nobody holds a connection that matters
+		pool = c.poolUseAt(addr)
+	}
 	if pool.full() && f.beforeAnyConnection() {
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}
