@@ -149,7 +149,7 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	if w.precede(ctx, g) || w.chosen.Load() != nil && time.Since(w.asked) < sentinelRecheck {
 		return
 	}
-	held := w.client.writes.held.Load() // before they are asked, so that their word is about it
+	began := time.Now()
 	words := g.sentinels.ask(ctx)
 	w.asked = time.Now()
 	if ctx.Err() != nil {
@@ -161,8 +161,10 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	}
 	w.follow(ctx, g, words)
 	w.client.survey(words)
-	if held != nil && !w.unsettled && words.answering() > 0 && !words.failingOver() {
-		w.client.writes.release(held)
+	for _, one := range words.words {
+		if one.err == nil && !one.failsOver() && !w.unsettled {
+			w.client.writes.settle(one.from.addr, began)
+		}
 	}
 }
 
