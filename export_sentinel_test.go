@@ -46,7 +46,8 @@ func Candidates(words ...Word) []string {
 
 // Concerns reports whether an announcement is about a master.
 func Concerns(channel, payload, master string) bool {
-	return concerns(&redis.Message{Channel: channel, Payload: payload}, master)
+	name, _ := subject(&redis.Message{Channel: channel, Payload: payload})
+	return name == master
 }
 
 // WriteGate is the gate of a client's writes, on its own.

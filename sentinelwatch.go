@@ -149,7 +149,7 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	if w.precede(ctx, g) || w.chosen.Load() != nil && time.Since(w.asked) < sentinelRecheck {
 		return
 	}
-	held := w.client.writes.held.Load() // before they are asked, so that their word is about it
+	began := time.Now()
 	words := g.sentinels.ask(ctx)
 	w.asked = time.Now()
 	if ctx.Err() != nil {
@@ -161,8 +161,10 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	}
 	w.follow(ctx, g, words)
 	w.client.survey(words)
-	if held != nil && !w.unsettled && words.answering() > 0 && !words.failingOver() {
-		w.client.writes.release(held)
+	for _, one := range words.words {
+		if one.err == nil && !one.failsOver() && !w.unsettled {
+			w.client.writes.settle(one.from.addr, began)
+		}
 	}
 }
 
@@ -220,6 +222,7 @@ func (w *sentinelWatch) follow(ctx context.Context, g *generation, words testimo
 			return
 		}
 		w.unsettled = true
+		w.complain(m.addr, err)
 		if diagnose(err).class != ClassReadOnly { // see target.verifyMaster
 			return
 		}
@@ -235,7 +238,6 @@ func (w *sentinelWatch) move(ctx context.Context, from *generation, to string) e
 	probe, facts, err := next.verify(verifying, nil)
 	if err != nil {
 		next.dialer.end()
-		w.complain(to, err)
 		return err
 	}
 	w.complaint = complaint{}
@@ -314,10 +316,12 @@ func (w *sentinelWatch) hear(master string, one *sentinel) (stood bool) {
 // heed draws the conclusions from what a sentinel announced.
 // See https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#pubsub-messages.
 func (w *sentinelWatch) heed(master string, one *sentinel, m *redis.Message) {
-	if !concerns(m, master) {
+	name, addr := subject(m)
+	if name != master {
 		return
 	}
-	if failoverBegins[m.Channel] && w.client.config.Sentinel.WriteGate && w.client.writes.shut(one.addr) {
+	// A failover of a master that was left already is no reason to wait any more.
+	if failoverBegins[m.Channel] && addr == w.client.server() && w.client.config.Sentinel.WriteGate && w.client.writes.shut(one.addr) {
 		w.client.log.Info("redis writes held", "sentinel", one.addr, "announced", m.Channel)
 	}
 	switch {
@@ -341,18 +345,20 @@ var failoverBegins = map[string]bool{
 	"+failover-state-send-slaveof-noone": true, "+failover-state-wait-promotion": true,
 }
 
-// concerns reports whether an announcement is about our master or one of its
-// nodes: "master <name> …", "<type> <its name> <ip> <port> @ <name> …", or for a
-// switch "<name> …".
-func concerns(m *redis.Message, master string) bool {
+// subject is the name and the address of the master that an announcement is
+// about: "master <name> <ip> <port>", "<type> <its name> <ip> <port> @ <name> <ip>
+// <port>", or for a switch "<name> <old ip> <old port> …".
+func subject(m *redis.Message) (name, addr string) {
 	words := strings.Fields(m.Payload)
 	switch {
-	case len(words) > 0 && m.Channel == "+switch-master":
-		return words[0] == master
-	case len(words) > 1 && words[0] == "master":
-		return words[1] == master
-	case len(words) > 5 && words[4] == "@":
-		return words[5] == master
+	case len(words) > 2 && m.Channel == "+switch-master":
+	case len(words) > 3 && words[0] == "master":
+		words = words[1:]
+	case len(words) > 7 && words[4] == "@":
+		words = words[5:]
+	default:
+		return "", ""
 	}
-	return false
+	addr, _ = nodeAddress(words[1], words[2]) // an odd one is nobody's
+	return words[0], addr
 }

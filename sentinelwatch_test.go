@@ -423,6 +423,10 @@ func TestAnnouncementsAreHeldAgainstTheSentinelsWord(t *testing.T) {
 	if redisconn.WritesHeld(client) {
 		t.Error("writes are held for another master")
 	}
+	redisconn.Announce(client, "+try-failover", "master mymaster 10.1.2.3 6379")
+	if redisconn.WritesHeld(client) {
+		t.Error("writes are held for a master that was left")
+	}
 	redisconn.Announce(client, "+try-failover", "master mymaster "+host+" "+port)
 	eventually(t, "writes are let go, for no sentinel says that it fails over", func() bool { return !redisconn.WritesHeld(client) })
 	redisconn.Announce(client, "+try-failover", "master mymaster "+host+" "+port)
