@@ -361,7 +361,7 @@ func (w *clusterWatch) ask(ctx context.Context) (*topology, error) {
 func (w *clusterWatch) askSeeds(ctx context.Context) (*topology, error) {
 	other := *w.target
 	other.config.Mode = ModeCluster // it was found to be one
-	p, _, err := other.verify(ctx, nil)
+	p, _, err := other.verifySeeds(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -20,5 +20,15 @@ func (c LaneChoice) Wanted(inFlight int64) bool              { return c.lane.wan
 func (c LaneChoice) Observe(took time.Duration, carried int) { c.lane.observe(took, carried) }
 func (c LaneChoice) Patience() time.Duration                 { return c.lane.policy.patience(c.lane.usual) }
 
+// Stick makes so many more pilots wait for a flight that is overdue.
+func (c LaneChoice) Stick(n int) {
+	c.lane.pilots += n
+	c.lane.long += n
+	c.lane.overdue.Add(int32(n))
+}
+
+// Board reports whether somebody may join the next flight.
+func (c LaneChoice) Board() bool { return c.lane.board(background, nil) != nil }
+
 // IsFaithful is isFaithful.
 func IsFaithful(cmd, standIn redis.Cmder) bool { return isFaithful(cmd, standIn) }

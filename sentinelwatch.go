@@ -50,6 +50,13 @@ type sentinelWatch struct {
 	epoch     int64 // of the configuration that made the current master one
 	unsettled bool  // another master was named, which did not prove to be one yet
 	ahead     lead
+	complaint complaint // the last about a master that could not be moved to
+}
+
+// complaint is what was told of a master that could not be moved to.
+type complaint struct {
+	addr  string
+	class Class
 }
 
 // choice is a replica that a sentinel chose.
@@ -228,8 +235,10 @@ func (w *sentinelWatch) move(ctx context.Context, from *generation, to string) e
 	probe, facts, err := next.verify(verifying, nil)
 	if err != nil {
 		next.dialer.end()
+		w.complain(to, err)
 		return err
 	}
+	w.complaint = complaint{}
 	reason := "failover: " + to + " is the master now, " + from.addr + " was"
 	if !c.succeed(successor{target: next, probe: probe, facts: facts, reason: reason, began: began, grace: failoverGrace}) {
 		probe.close()
@@ -242,6 +251,18 @@ func (w *sentinelWatch) move(ctx context.Context, from *generation, to string) e
 		c.log.Info("redis writes let go", "held", held.Round(time.Millisecond), "server", to)
 	}
 	return nil
+}
+
+// complain tells why another master is not moved to, once for each that is named
+// and each kind of failure. One that is not the master yet is no failure.
+func (w *sentinelWatch) complain(to string, err error) {
+	now := complaint{to, diagnose(err).class}
+	if now == w.complaint || now.class == ClassReadOnly {
+		return
+	}
+	w.complaint = now
+	w.client.recorder.record(Event{Kind: EventReloadFailed, Stage: stageOf(err), Class: now.class, Node: to, Detail: peerText(cause(err))})
+	w.client.log.Warn("redis sentinels name another master, which cannot be used", "server", to, "class", string(now.class), "error", peerText(cause(err)))
 }
 
 // listen hears what a sentinel announces until nobody is to hear it any more.
