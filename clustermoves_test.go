@@ -568,3 +568,63 @@ func TestTheNearestNodeIsOneThatLives(t *testing.T) {
 		t.Errorf("all are dead: %s", got)
 	}
 }
+
+func TestCommandsThatWaitGoToTheNodeOfTheirSlot(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 2, 0)
+	client := openClient(t, clusterConfig(cluster))
+	for shard := range 2 {
+		key := keyIn(cluster, shard, 2, "k")
+		popped := make(chan error, 1)
+		go func() {
+			_, err := client.BLPop(t.Context(), 5*time.Second, key).Result()
+			popped <- err
+		}()
+		eventually(t, "BLPOP waits", func() bool { return client.Stats().InFlight == 1 })
+		if err := client.LPush(t.Context(), key, "v").Err(); err != nil {
+			t.Error(err)
+		}
+		if err := <-popped; err != nil {
+			t.Error(err)
+		}
+	}
+	// A slot that moves takes those along that come for it later.
+	key := keyIn(cluster, 0, 2, "k")
+	cluster.MigrateSlot(redisconntest.SlotOf(key), 1).Finish()
+	if err := client.LPush(t.Context(), key, "v").Err(); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.BLPop(t.Context(), time.Second, key).Result(); err != nil {
+		t.Error(err)
+	}
+	if err := client.BLPop(t.Context(), time.Second, keyIn(cluster, 0, 2, "a"), keyIn(cluster, 1, 2, "a")).Err(); redisconn.ClassOf(err) != redisconn.ClassCrossSlot {
+		t.Errorf("keys of two slots: %v", err)
+	}
+}
+
+func TestAMasterThatWasDemotedIsAskedWhoServes(t *testing.T) {
+	var asked atomic.Int64
+	var server *redisconntest.Scripted
+	server = rogue(t, func() string {
+		asked.Add(1)
+		return slotsReply(server.Addr())
+	}, redisconntest.ReadOnly+"\r\n")
+	cfg := configFor(server.Addr())
+	cfg.Timeouts.Operation = 300 * time.Millisecond
+	cfg.Cluster.RefreshInterval = time.Hour
+	client := openClient(t, cfg)
+	before := asked.Load()
+	if err := client.Get(t.Context(), "k").Err(); redisconn.ClassOf(err) != redisconn.ClassReadOnly || !redisconn.SafeToRetry(err) {
+		t.Errorf("%v", err)
+	}
+	eventually(t, "the cluster is asked again", func() bool { return asked.Load() > before })
+}
+
+func TestAClusterHasNoClientSideCache(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 1, 0)
+	cfg := configFor(cluster.Addrs()[0])
+	cfg.Cache.Enabled = true
+	err := newClient(t, cfg).Connect(t.Context())
+	if redisconn.ClassOf(err) != redisconn.ClassMode || !strings.Contains(err.Error(), "switch cache.enabled off") {
+		t.Errorf("%v", err)
+	}
+}

@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -107,13 +108,14 @@ type TestCluster struct{ cluster *cluster }
 // NewTestCluster makes a cluster of a reply to CLUSTER SLOTS.
 func NewTestCluster(cfg Config, reply []any) TestCluster {
 	layout, _ := readTopology(reply, "seed:1")
-	c, err := New(cfg)
-	if err != nil {
-		panic(err)
-	}
-	g := &generation{target: &target{config: cfg}}
 	cl := newCluster(cfg, layout, func() {})
-	cl.begin(func(addr string) *drivers { return newDrivers(c, g, addr, nodeOptions) })
+	resolved := cfg.withDefaults()
+	silent := func(dialAddr) *redis.Options { return newSilentDriver().Options() }
+	cl.begin(func(string) *drivers {
+		off := &lane{client: newSilentDriver()}
+		off.direct.Store(math.MaxInt64)
+		return &drivers{direct: newSilentDriver(), lane: off, blocking: newBlockingRoute(resolved, silent, nil)}
+	})
 	return TestCluster{cl}
 }
 
