@@ -290,6 +290,7 @@ func TestThePoolSizeIsWhatTheServerSees(t *testing.T) {
 	proxy := redisconntest.NewProxy(t, server.Addr())
 	cfg := configFor(proxy.Addr())
 	cfg.Pool.Size = 3
+	cfg.Timeouts.Operation = 10 * time.Second // the test counts connections, and keeps a processor busy with that
 	client := openClient(t, cfg)
 	proxy.Delay(5 * time.Millisecond)
 	const callers = 30
