@@ -31,10 +31,11 @@
 // # Sentinel and clusters
 //
 // With a master's name ([SentinelConfig]) the addresses are sentinels: the master
-// is discovered and followed, and everything moves with it at once. Several addresses, or one server that says so, are a cluster: every command goes
-// to the node that serves its keys, and on when they move; health tells of every
-// node. docs/topologies.md has what differs from a single server. Addresses that
-// Redis names are held against an allow-list before they are dialled.
+// is discovered and followed, and everything moves with it at once. Several
+// addresses, or one server that says so, are a cluster: every command goes to the
+// node that serves its keys, and on when they move; health tells of every node.
+// docs/topologies.md has what differs from a single server. Addresses that Redis
+// names are held against an allow-list before they are dialled.
 //
 // # Routes
 //
