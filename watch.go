@@ -46,6 +46,7 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 		watch.settle(f)
 		c.noticed(f)
 		f.mended = c.remedied(ctx, f, watch.lastTried())
+		f = watch.telling(ctx, f)
 		if c.gate.gaveUp() || ctx.Err() != nil || !c.retries.allows(f, EffectRead) {
 			return c.failed(ctx, watch, f)
 		}
