@@ -20,7 +20,7 @@ var clockChecks = []Check{
 			{"see whether this machine's clock is synchronized", "timedatectl status"},
 			{"see the server's, in seconds", "{cli} TIME"},
 		},
-		Run: checkClock,
+		Run: everywhere(checkClock),
 	},
 	{
 		ID: idRenewal, Layer: LayerClock, Title: "the server's certificates last for a while", Needs: []string{idDates}, Quiet: true,
@@ -37,7 +37,7 @@ const skewLimit = time.Second
 
 func checkClock(ctx context.Context, p *Patient) Finding {
 	sent := time.Now()
-	server, err := p.client.Time(ctx).Result()
+	server, err := p.at.asks.Time(ctx).Result()
 	if err != nil {
 		return unanswered("TIME", err)
 	}
