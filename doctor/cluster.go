@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,23 +158,27 @@ func viewed(run func(p *Patient, views []*node) Finding) func(context.Context, *
 }
 
 var checkMembers = viewed(func(_ *Patient, views []*node) Finding {
-	all := map[string]bool{}
+	all, ids := map[string]bool{}, map[string]string{}
 	var bad []string
 	for _, n := range views {
 		for _, m := range n.view.members.value {
 			all[m.id] = true
 			if flag := m.trouble(); flag != "" {
 				bad = append(bad, strings.TrimSpace(m.addr+" ("+flag+")"))
+				ids[m.addr] = m.id
 			}
 		}
 	}
 	slices.Sort(bad)
 	bad = slices.Compact(bad)
-	evidence := Fact{"nodes", len(all)}
-	if len(bad) > 0 {
-		return Warn(fmt.Sprintf("not every one of %s is well with the others: %s", plural(len(all), "node"), strings.Join(bad, ", ")), evidence)
+	evidence := []Fact{{"nodes", len(all)}}
+	for _, addr := range slices.Sorted(maps.Keys(ids)) {
+		evidence = append(evidence, Fact{addr, ids[addr]}) // the repair needs it
 	}
-	return Pass(fmt.Sprintf("all %d nodes are well with each other", len(all)), evidence)
+	if len(bad) > 0 {
+		return Warn(fmt.Sprintf("of %s not all are well with each other: %s", plural(len(all), "node"), strings.Join(bad, ", ")), evidence...)
+	}
+	return Pass(fmt.Sprintf("all %d nodes are well with each other", len(all)), evidence...)
 })
 
 var checkAnnounced = clustered(func(p *Patient, answering []*node) Finding {
@@ -206,6 +211,7 @@ func (p *Patient) judgeNodes(id, bad, well string) Finding {
 var checkHeirs = viewed(func(_ *Patient, views []*node) Finding {
 	members := views[0].view.members.value
 	var masters, alone []string
+	var evidence []Fact
 	for _, m := range members {
 		if len(m.slots) == 0 || m.trouble() != "" {
 			continue
@@ -213,10 +219,11 @@ var checkHeirs = viewed(func(_ *Patient, views []*node) Finding {
 		masters = append(masters, m.addr)
 		if !slices.ContainsFunc(members, func(r member) bool { return r.master == m.id && r.trouble() == "" }) {
 			alone = append(alone, m.addr)
+			evidence = append(evidence, Fact{m.addr, m.id}) // the repair needs it
 		}
 	}
 	if len(alone) > 0 {
-		return Warn(fmt.Sprintf("%d of %s have no replica that is well: %s", len(alone), plural(len(masters), "master"), strings.Join(alone, ", ")), Fact{"masters", len(masters)})
+		return Warn(fmt.Sprintf("%d of %s have no replica that is well: %s", len(alone), plural(len(masters), "master"), strings.Join(alone, ", ")), evidence...)
 	}
 	return Pass("every master has a replica that is well", Fact{"masters", len(masters)})
 })
