@@ -87,7 +87,8 @@ var clusterChecks = []Check{
 	},
 }
 
-// clustered makes a check of a cluster's where there is one, with the nodes that answer.
+// clustered makes a check of a cluster's where there is one, by what the nodes say
+// that answer.
 func clustered(run func(p *Patient, answering []*node) Finding) func(context.Context, *Patient) Finding {
 	return func(_ context.Context, p *Patient) Finding {
 		answering := p.answering()
@@ -95,7 +96,7 @@ func clustered(run func(p *Patient, answering []*node) Finding) func(context.Con
 		case len(p.nodes) == 0:
 			return NotNeeded("there is no cluster")
 		case len(answering) == 0:
-			return Skip("no node answers, see " + idNodes)
+			return p.deserted()
 		}
 		return run(p, answering)
 	}
@@ -181,17 +182,20 @@ var checkMembers = viewed(func(_ *Patient, views []*node) Finding {
 	return Pass(fmt.Sprintf("all %d nodes are well with each other", len(all)), evidence...)
 })
 
-var checkAnnounced = clustered(func(p *Patient, answering []*node) Finding {
-	return p.judgeNodes(idAnnounced, "%d of %d announced addresses cannot be reached from here", "the announced addresses can be reached from here")
-})
+func checkAnnounced(_ context.Context, p *Patient) Finding {
+	return p.judgeAnnounced(idAnnounced, "%d of %d announced addresses cannot be reached from here", "the announced addresses can be reached from here")
+}
 
-var checkAllowed = clustered(func(p *Patient, answering []*node) Finding {
-	return p.judgeNodes(idAllowed, "%d of %d announced addresses are not allowed", "the announced addresses are allowed")
-})
+func checkAllowed(_ context.Context, p *Patient) Finding {
+	return p.judgeAnnounced(idAllowed, "%d of %d announced addresses are not allowed", "the announced addresses are allowed")
+}
 
-// judgeNodes says which nodes cannot be asked for the reason that the check of the
-// id tells of.
-func (p *Patient) judgeNodes(id, bad, well string) Finding {
+// judgeAnnounced says which nodes cannot be asked for the reason that the check of
+// the id tells of.
+func (p *Patient) judgeAnnounced(id, bad, well string) Finding {
+	if len(p.nodes) == 0 {
+		return NotNeeded("there is no cluster")
+	}
 	var found []string
 	var evidence []Fact
 	var class redisconn.Class

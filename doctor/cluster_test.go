@@ -182,6 +182,29 @@ func TestAnAnnouncedAddressThatLeadsNowhereIsToldFromADeadNode(t *testing.T) {
 	expect(t, result(t, report, "RC-P003"), doctor.OutcomePass, "2 of 3")
 }
 
+// A cluster behind NAT: the seed answers, and none of the addresses that it names.
+func TestAClusterThatAnnouncesOnlyWhatNobodyReachesHasOneRoot(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 1, 0)
+	dead := redisconntest.ReserveAddr(t)
+	_, port, _ := strings.Cut(dead, ":")
+	command(t, cluster.Nodes()[0], "CONFIG", "SET", "cluster-announce-port", port)
+	permission, err := doctor.ParsePermission("get k:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := doctor.Run(t.Context(), configFor(cluster.Addrs()[0]), doctor.Options{Permissions: []doctor.Permission{permission}})
+	if got := ids(report, doctor.OutcomeFail); got != "RC-P012" {
+		t.Errorf("fails: %s", got)
+	}
+	expect(t, result(t, report, "RC-P012"), doctor.OutcomeFail, "1 of 1 announced addresses cannot be reached from here: "+dead)
+	for _, id := range []string{"RC-L001", "RC-P010", "RC-P011", "RC-Y003", "RC-S002", "RC-K001", "RC-W001"} {
+		if r := result(t, report, id); r.Root != "RC-P012" {
+			t.Errorf("%+v", r)
+		}
+		expect(t, result(t, report, id), doctor.OutcomeSkip, "see RC-P012")
+	}
+}
+
 func TestAnAnnouncedAddressThatIsNotAllowedIsNotDialled(t *testing.T) {
 	cluster := redisconntest.NewCluster(t, 2, 0)
 	command(t, cluster.Nodes()[1], "CONFIG", "SET", "cluster-announce-ip", "169.254.169.254")
@@ -257,4 +280,15 @@ func TestWhatANodeTellsIsJudged(t *testing.T) {
 			expect(t, result(t, doctor.Run(t.Context(), configFor(node), options), row.id), row.outcome, row.detail)
 		})
 	}
+}
+
+func TestTheFirstCertificateToEndIsThatOfTheNodeThatHasIt(t *testing.T) {
+	ca := redisconntest.NewCA(t)
+	cluster := redisconntest.NewCluster(t, 2, 0, redisconntest.WithTLS(ca))
+	late := cluster.Nodes()[1]
+	late.RotateCertificate(redisconntest.CertValid(time.Now().Add(-time.Hour), time.Now().Add(time.Hour)))
+	cfg := clusterConfig(cluster, func(c *redisconn.Config) {
+		c.TLS.Enabled, c.TLS.CAFile, c.TLS.ExpiryWarning = true, ca.CAFile(), 2*time.Hour
+	})
+	expect(t, examined(t, cfg, "RC-K002"), doctor.OutcomeWarn, late.Addr()+": a certificate ends at")
 }

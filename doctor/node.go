@@ -127,6 +127,16 @@ func (p *Patient) answering() []*node {
 	return slices.DeleteFunc(slices.Clone(p.nodes), func(n *node) bool { return n.err != nil })
 }
 
+// deserted is the finding of a check that has nobody to ask, because no node of the
+// cluster answers at the address where it is said to be.
+func (p *Patient) deserted() Finding {
+	root := p.belongs(p.nodes[0])
+	return Finding{Outcome: OutcomeSkip, Detail: "no node of the cluster answers, see " + root, blocked: root}
+}
+
+// isDeserted reports whether it is so.
+func (p *Patient) isDeserted() bool { return len(p.nodes) > 0 && len(p.answering()) == 0 }
+
 // belongs is the check that tells of a node that cannot be asked. One that nobody
 // can reach from here while the others find it well announces a wrong address.
 func (p *Patient) belongs(n *node) string {

@@ -242,6 +242,9 @@ func (p *Patient) find(ctx context.Context, check Check, made map[string]Result)
 			return Finding{Outcome: OutcomeSkip, Detail: "needs " + id, blocked: rootOf(need)}
 		}
 	}
+	if p.isDeserted() && check.Layer != LayerTopology && slices.Contains(check.Needs, idAnswer) {
+		return p.deserted()
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
 	return check.Run(ctx, p)

@@ -109,3 +109,35 @@ func TestAMasterThatSentinelsReplacedIsMissedAsAReplica(t *testing.T) {
 	expect(t, result(t, report, "RC-N000"), doctor.OutcomePass, "name "+master.Addr()+" as the master")
 	expect(t, result(t, report, "RC-P003"), doctor.OutcomeWarn, dead.Addr())
 }
+
+func TestAMasterThatNobodyReplacesIsFoundOnTheWayToIt(t *testing.T) {
+	deployment := redisconntest.NewSentinel(t, redisconntest.WithReplicas(0))
+	cfg := redisconn.Config{}
+	cfg.Connection.Addrs, cfg.Sentinel.Master = deployment.SentinelAddrs(), deployment.MasterName()
+	cfg.Timeouts.Dial, cfg.Timeouts.Read = 500*time.Millisecond, 500*time.Millisecond
+	expect(t, examined(t, cfg, "RC-P022"), doctor.OutcomeWarn, "there is no replica")
+	ends := func(id string, class redisconn.Class) {
+		t.Helper()
+		report := doctor.Run(t.Context(), cfg, doctor.Options{})
+		if got := ids(report, doctor.OutcomeFail); got != id || result(t, report, id).Class != class {
+			t.Errorf("fails: %s, want %s with %s: %+v", got, id, class, result(t, report, id))
+		}
+		expect(t, result(t, report, "RC-N000"), doctor.OutcomePass, deployment.Master().Addr())
+	}
+	deployment.PauseMaster()
+	ends("RC-H001", redisconn.ClassTimeout)
+	deployment.Master().Resume()
+	deployment.KillMaster()
+	ends("RC-N010", redisconn.ClassRefused)
+}
+
+func TestAServerIsNotTakenForASentinel(t *testing.T) {
+	server := redisconntest.NewServer(t)
+	cfg := configFor(server.Addr())
+	cfg.Sentinel.Master = "mymaster"
+	report := doctor.Run(t.Context(), cfg, doctor.Options{})
+	if got := ids(report, doctor.OutcomeFail); got != "RC-N000" {
+		t.Errorf("fails: %s", got)
+	}
+	expect(t, result(t, report, "RC-N000"), doctor.OutcomeFail, server.Addr()+" is no sentinel but a Redis server")
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/redisconntest"
@@ -36,7 +37,12 @@ func newDeployments(t *testing.T) (s *scene, lost, silent string) {
 		t.Cleanup(func() { _, _ = client.Drain(context.Background()) }) // whatever became of its servers
 		s.clients[name] = client
 	}
+	s.client = s.clients["orders"]
 	s.mount(t, statuspage.Options{Title: "Redis of orders-api"})
+	s.work(t)
+	if *screenshots != "" {
+		time.Sleep(30 * time.Second) // a picture needs a past
+	}
 	lost = cluster.KillMaster(1).Addr()
 	sentinel := deployment.Sentinels()[2]
 	sentinel.Kill()
