@@ -201,6 +201,7 @@ func TestARogueAddressGetsNoConnection(t *testing.T) {
 			cfg.Connection.AllowAddrs = []string{"10.0.0.0/8"}
 			cfg.Cluster.ReadFrom = redisconn.ReadFromNearest
 			client := openClient(t, cfg)
+			_ = client.Get(t.Context(), "k").Err() // an address is told of once
 			err := client.Get(t.Context(), "k").Err()
 			if c.get != "$2\r\nok\r\n" && redisconn.ClassOf(err) != redisconn.ClassAddress {
 				t.Errorf("%v", err)
@@ -214,6 +215,16 @@ func TestARogueAddressGetsNoConnection(t *testing.T) {
 				t.Errorf("the rogue server got %d connections", n)
 			}
 		})
+	}
+}
+
+func TestAnAddressThatIsRefusedIsToldOfOnce(t *testing.T) {
+	client := newClient(t, configFor("127.0.0.1:1"))
+	for range 3 {
+		redisconn.TellRefused(client, "10.0.0.1:6379")
+	}
+	if events := client.History(); len(events) != 1 || events[0].Node != "10.0.0.1:6379" || events[0].Detail != "a test" {
+		t.Errorf("%+v", events)
 	}
 }
 

@@ -1,9 +1,11 @@
 package redisconn_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -110,5 +112,19 @@ func TestAProgramsOwnMultiMayTravelWithItsEnd(t *testing.T) {
 	}
 	if got := client.Get(ctx, "n").Val(); got != "1" {
 		t.Errorf("n is %s, want 1", got)
+	}
+}
+
+func TestACommandThatWaitedForTheEndOfAnOutageIsRefusedThen(t *testing.T) {
+	client, proxy, _ := openProxied(t, func(c *redisconn.Config) { c.Timeouts.Operation = 20 * time.Second })
+	proxy.Refuse()
+	proxy.CutAll()
+	eventually(t, "down", func() bool { return client.State() == redisconn.StateDown })
+	told := make(chan error, 1)
+	go func() { told <- client.Do(context.Background(), "SELECT", 1).Err() }()
+	eventually(t, "it waits", func() bool { return client.Stats().InFlight == 1 })
+	proxy.Accept()
+	if err := <-told; redisconn.ClassOf(err) != redisconn.ClassBinding {
+		t.Errorf("got %v", err)
 	}
 }

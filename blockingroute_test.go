@@ -142,6 +142,11 @@ func TestWhereAsManyBlockAsMayTheNextIsToldWhoTheyAre(t *testing.T) {
 		t.Errorf("it waited %s for a place of no use", waited)
 	}
 
+	_, err = client.Pipelined(ctx, func(p redis.Pipeliner) error { return p.BLPop(ctx, 0, "empty").Err() })
+	if redisconn.ClassOf(err) != redisconn.ClassPool || !redisconn.SafeToRetry(err) {
+		t.Errorf("a pipeline that blocks: %v", err)
+	}
+
 	gone, giveUp := context.WithCancel(t.Context())
 	giveUp()
 	if err := client.BLPop(gone, 0, "empty").Err(); redisconn.ClassOf(err) != redisconn.ClassCanceled || !redisconn.SafeToRetry(err) {
@@ -188,4 +193,34 @@ func TestOpeningAConnectionToWaitOnHasATimeOfItsOwn(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// The reply to the PING that opens a connection was lost: nothing of what was to
+// follow had been sent, and yet a BLPOP was told that it may have been applied.
+func TestACommandWhoseConnectionBreaksAsItOpensIsSentAgain(t *testing.T) {
+	client, proxy, server := openProxied(t, func(c *redisconn.Config) { c.Health.Interval = time.Hour })
+	lost := proxy.DropReply(redisconntest.Command("ping"), 1)
+	server.Client().LPush(t.Context(), "jobs", "x")
+	if err := client.BLPop(t.Context(), time.Second, "jobs").Err(); err != nil || lost.Hits() != 1 {
+		t.Errorf("got %v after %d lost replies", err, lost.Hits())
+	}
+}
+
+// A pool that keeps two idle connections has no use for twenty idle lines.
+func TestNoMoreIdleConnectionsToWaitOnAreKeptThanThePoolKeeps(t *testing.T) {
+	client, server := openServer(t, func(c *redisconn.Config) { c.Pool.MaxIdle = 2; c.Health.Interval = time.Hour })
+	before := server.ConnectedClients()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { client.BLPop(t.Context(), time.Second, "jobs") })
+	}
+	eventually(t, "all wait", func() bool { return blockedClients(t, server) == 20 })
+	for range 20 {
+		server.Client().LPush(t.Context(), "jobs", "x")
+	}
+	all.Wait()
+	eventually(t, "two are kept", func() bool { return server.ConnectedClients() <= before+2 })
+	if err := client.BLPop(t.Context(), time.Second, "jobs").Err(); err != redis.Nil {
+		t.Errorf("on a line that was kept: %v", err)
+	}
 }

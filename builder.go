@@ -113,6 +113,12 @@ func (b *Builder) Addr(addrs ...string) *Builder {
 	return b.code(func(c *Config) { c.Connection.Addrs = slices.Clone(addrs) }, "connection.addrs")
 }
 
+// Sentinel sets the name of the master that sentinels watch: the addresses are
+// theirs then, see [SentinelConfig].
+func (b *Builder) Sentinel(master string) *Builder {
+	return b.code(func(c *Config) { c.Sentinel.Master = master }, "sentinel.master")
+}
+
 // Username sets the ACL user.
 func (b *Builder) Username(name string) *Builder {
 	return b.code(func(c *Config) { c.Connection.Username = name }, "connection.username")

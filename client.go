@@ -51,6 +51,7 @@ type Client struct {
 	watch      atomic.Pointer[sentinelWatch] // nil where no sentinels are asked
 	deployment atomic.Pointer[deployment]    // nil where there is one server, or nothing is known yet
 	writes     writeGate
+	lingering  lingering
 	monitor    atomic.Pointer[monitor]
 	machine    *machine
 	recorder   *recorder

@@ -3,6 +3,7 @@ package redisconn_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -122,10 +123,21 @@ func TestOneAddressOfAClusterIsEnough(t *testing.T) {
 			p.Set(t.Context(), "k50", 50, 0)
 			p.DBSize(t.Context())
 			p.MGet(t.Context(), "k1", "k2", "k50")
+			p.Get(t.Context(), "k50")
 			return nil
 		})
-		if err != nil || result.Succeeded != 3 {
+		if err != nil || result.Succeeded != 4 {
 			t.Error(err)
+		}
+		odd := redis.NewStringSliceCmd(t.Context(), "mget", "k1", "k2")
+		if err := client.Process(t.Context(), odd); redisconn.ClassOf(err) != redisconn.ClassCrossSlot {
+			t.Errorf("MGET into another type: %v", err)
+		}
+		if err := client.Process(t.Context(), redis.NewBoolCmd(t.Context(), "dbsize")); err == nil || !strings.Contains(err.Error(), "cannot be put together in a *redis.BoolCmd") {
+			t.Errorf("DBSIZE into another type: %v", err)
+		}
+		if got, err := client.Do(t.Context(), "GET", []byte("k1")).Text(); got != "1" {
+			t.Errorf("a key of bytes: %q, %v", got, err)
 		}
 	})
 
@@ -196,6 +208,30 @@ func TestOneAddressOfAClusterIsEnough(t *testing.T) {
 		if n, _ := client.Get(t.Context(), "{a}1").Int(); err != nil || n != 3 {
 			t.Errorf("%d, %v", n, err)
 		}
+	})
+}
+
+// The certificate of a node names the node, whichever seed led to it.
+func TestEachNodeOfAClusterHasACertificateOfItsOwn(t *testing.T) {
+	ca := redisconntest.NewCA(t)
+	cluster := redisconntest.NewCluster(t, 2, 0, redisconntest.WithTLS(ca))
+	_, port, _ := net.SplitHostPort(cluster.Addrs()[0])
+	cfg := configFor("localhost:" + port)
+	cfg.TLS = redisconn.TLSConfig{Enabled: true, CAFile: ca.CAFile()}
+	cfg.Cluster.ReadFrom = redisconn.ReadFromNearest
+	client := openClient(t, cfg)
+	for shard := range 2 {
+		key := keyIn(cluster, shard, 2, "k")
+		if err := client.Set(t.Context(), key, "v", 0).Err(); err != nil {
+			t.Error(err)
+		}
+		if got, err := client.Unwrap().Get(t.Context(), key).Result(); got != "v" {
+			t.Errorf("the driver's client: %q, %v", got, err)
+		}
+	}
+	eventually(t, "both nodes answer", func() bool {
+		nodes := client.Health(t.Context()).Nodes
+		return len(nodes) == 2 && nodes[0].Latency > 0 && nodes[1].Latency > 0
 	})
 }
 
@@ -383,7 +419,7 @@ func TestADeadShardDisturbsNoOther(t *testing.T) {
 		t.Errorf("the client is %s", state)
 	}
 	dead.Restart()
-	eventually(t, "health passes again", func() bool { return client.Health(t.Context()).Status == redisconn.StatusPass })
+	redisconntest.Eventually(t, 15*time.Second, "health passes again", func() bool { return client.Health(t.Context()).Status == redisconn.StatusPass })
 	if err := client.Incr(t.Context(), keyIn(cluster, 1, 3, "k")).Err(); err != nil {
 		t.Error(err)
 	}

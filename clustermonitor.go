@@ -80,11 +80,7 @@ func (w *clusterWatch) enlist() {
 	table := w.cluster.table.Load()
 	for _, s := range table.shards {
 		for _, node := range append([]*clusterNode{s.master}, s.replicas...) {
-			known := w.nodes[node.addr]
-			if known != nil && known.node != node {
-				known.end() // it had left for good, and came back
-			}
-			if known == nil || known.node != node {
+			if w.nodes[node.addr] == nil {
 				w.nodes[node.addr] = &nodeWatch{node: node, target: w.target}
 			}
 		}
@@ -129,21 +125,20 @@ func (w *clusterWatch) look(ctx context.Context) (time.Duration, error) {
 
 // slowest is the latency of the slowest master that answers.
 func (w *clusterWatch) slowest() (latency time.Duration, err error) {
-	answering := 0
+	answering := false
 	for _, s := range w.cluster.table.Load().shards {
 		switch n := w.nodes[s.master.addr]; {
-		case n.err != nil:
+		case n.err == nil:
+			answering = true
+			latency = max(latency, n.latency) // 0 for one that has just been enlisted
+		case err == nil:
 			err = &nodeError{addr: n.node.addr, err: n.err}
-		case n.lastSuccess.IsZero(): // it has just been enlisted
-		default:
-			answering++
-			latency = max(latency, n.latency)
 		}
 	}
-	if answering > 0 || err == nil {
-		return latency, nil
+	if answering {
+		err = nil
 	}
-	return 0, err
+	return latency, err
 }
 
 // anxiety is how long a shard that is not served is looked at more often than
@@ -228,9 +223,7 @@ func (n *nodeWatch) ask(ctx context.Context) {
 		return
 	}
 	n.latency = latency
-	if time.Since(n.factsAt) > factsEvery {
-		n.facts, n.factsAt = n.probe.facts(ctx), time.Now()
-	}
+	n.probe.renew(ctx, &n.facts, &n.factsAt)
 	n.state = infoFields(redis.NewStringResult(n.probe.client.ClusterInfo(ctx).Result()))["cluster_state"]
 }
 
@@ -313,11 +306,13 @@ func (w *clusterWatch) refresh(ctx context.Context) {
 	if !w.cluster.stale.Swap(false) && !w.hasOrphans() && time.Since(w.asked) < w.target.config.Cluster.RefreshInterval {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, suspicionTimeout)
-	defer cancel()
 	before := w.cluster.table.Load().topology
 	layout, err := w.ask(ctx)
-	if err != nil || reflect.DeepEqual(layout, before) {
+	if err != nil {
+		w.cluster.stale.Store(true) // somebody else may know
+		return
+	}
+	if reflect.DeepEqual(layout, before) {
 		return
 	}
 	w.cluster.adopt(layout)
@@ -350,36 +345,29 @@ func (w *clusterWatch) ask(ctx context.Context) (*topology, error) {
 		}
 	}
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-	if len(heirs)+len(others) == 0 {
-		return w.askSeeds(ctx)
-	}
-	var err error
+	limited, cancel := context.WithTimeout(ctx, w.policy.Timeout)
+	defer cancel()
 	for _, n := range append(heirs, others...) {
-		var layout *topology
-		if layout, err = n.probe.topology(ctx, n.node.addr); err == nil && len(layout.shards) > 0 {
+		if layout, err := n.probe.topology(limited, n.node.addr); err == nil && len(layout.shards) > 0 {
 			w.asked = time.Now()
 			return layout, nil
 		}
 	}
-	return nil, err
+	return w.askSeeds(ctx)
 }
 
-// askSeeds asks the servers that the configuration names, when no node answers at
+// askSeeds asks the servers that the configuration names, when no node knows at
 // the address where it was: their names may stand for other addresses now.
-func (w *clusterWatch) askSeeds(ctx context.Context) (layout *topology, err error) {
-	for _, addr := range w.target.config.Connection.Addrs {
-		var p *probe
-		if p, _, err = w.target.verifyServer(ctx, addr, nil); err != nil {
-			continue
-		}
-		layout, err = p.topology(ctx, addr)
-		p.close()
-		if err == nil {
-			w.asked = time.Now()
-			return layout, nil
-		}
+func (w *clusterWatch) askSeeds(ctx context.Context) (*topology, error) {
+	other := *w.target
+	other.config.Mode = ModeCluster // it was found to be one
+	p, _, err := other.verifySeeds(ctx, nil)
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	p.close()
+	w.asked = time.Now()
+	return other.cluster.table.Load().topology, nil
 }
 
 // worry judges a cluster of which a node answers. Nothing is served while all

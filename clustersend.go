@@ -201,18 +201,12 @@ func sentOn(cmds []redis.Cmder, read bool, err error, slot int, from string) (to
 	if !read {
 		return redirectionOf(err, slot, from)
 	}
-	if !redis.IsExecAbortError(err) && !slices.ContainsFunc(cmds, isAborted) {
+	aborted := redis.IsExecAbortError(err) || slices.ContainsFunc(cmds, isAborted)
+	culprit := findCulprit(cmds)
+	if !aborted || culprit == nil {
 		return to, false
 	}
-	for _, cmd := range cmds {
-		switch to, ok := redirectionOf(cmd.Err(), slot, from); {
-		case ok:
-			return to, true
-		case cmd.Err() != nil && !redis.IsExecAbortError(cmd.Err()):
-			return to, false // it was refused for a reason of its own
-		}
-	}
-	return to, false
+	return redirectionOf(culprit.err, slot, from)
 }
 
 // transact sends a transaction to this node.

@@ -1,6 +1,7 @@
 package redisconn_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -31,8 +32,15 @@ func hears(t *testing.T, what string, messages <-chan *redis.Message, publish fu
 func TestSubscriptionsFollowTheirSlot(t *testing.T) {
 	redisconntest.NoLeaks(t)
 	cluster := redisconntest.NewCluster(t, 3, 1)
-	client := openClient(t, clusterConfig(cluster))
+	client := newClient(t, clusterConfig(cluster))
 	ctx := t.Context()
+	early := client.SSubscribe(ctx, "news")
+	if _, err := early.Receive(ctx); err == nil {
+		t.Error("a subscription before Connect receives")
+	}
+	if err := errors.Join(early.Close(), client.Connect(ctx)); err != nil {
+		t.Fatal(err)
+	}
 	const channel = "news" // served by shard 2
 	sharded := client.SSubscribe(ctx, channel).Channel()
 	plain := client.Subscribe(ctx, channel).Channel()

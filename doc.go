@@ -28,6 +28,27 @@
 // error is a [*ConnectError]. [WithBackgroundConnect] is for services to which
 // Redis is optional.
 //
+// # Sentinel and clusters
+//
+// With a master's name ([SentinelConfig]) the addresses are sentinels: the master
+// is discovered and followed, and everything moves with it at once. Several
+// addresses, or one server that says so, are a cluster: every command goes to the
+// node that serves its keys, and on when they move; health tells of every node.
+// docs/topologies.md has what differs from a single server. Addresses that Redis
+// names are held against an allow-list before they are dialled.
+//
+// # Routes
+//
+// Up to a few calls in flight go direct, on a pooled connection each. Above that
+// they travel together, as pipelines, each with its own context, effect and error.
+// Commands that wait at the server have connections of their own. See
+// docs/routes.md; [RouteStats] counts.
+//
+// # What changes
+//
+// Passwords, tokens and certificates that change are taken over under load, from
+// files, [WithCredentials] or [WithStreamingCredentials]; see [Client.Reload].
+//
 // # Time
 //
 // Every call has one time budget: its context's deadline or, without one,

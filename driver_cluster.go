@@ -2,7 +2,6 @@ package redisconn
 
 import (
 	"context"
-	"net"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -45,7 +44,6 @@ func clusterOptions(cfg Config, slots func(context.Context) ([]redis.ClusterSlot
 		RouteByLatency: cfg.Cluster.ReadFrom == ReadFromNearest,
 
 		ClientName:               node.ClientName,
-		Dialer:                   func(ctx context.Context, _, addr string) (net.Conn, error) { return dial(ctx, addr) },
 		OnConnect:                node.OnConnect,
 		Protocol:                 node.Protocol,
 		Username:                 node.Username,

@@ -13,6 +13,7 @@ import (
 // each with the reason; beside these leftOut holds for clusters as well.
 var leftOutOfClusters = map[string]string{
 	"Addrs":                   "the slots are told by us, with the addresses in them",
+	"Dialer":                  "NewClient gives every node its own",
 	"MinIdleConns":            "nobody may ever use this client, and commands have pools of their own",
 	"RouteByLatencyTolerance": "one node is the nearest; which others are near enough nobody has asked",
 	"RouteRandomly":           "prefer-replica and replica take replicas in turn",

@@ -81,6 +81,39 @@ func TestEveryDriverOptionIsSetOrLeftOutForAReason(t *testing.T) {
 	}
 }
 
+// failoverOnly are the options of the driver's failover client that a plain one
+// does not have, each with what stands in its place: sentinels are asked by
+// ourselves, and data nodes are reached by the options of a plain client.
+var failoverOnly = map[string]string{
+	"MasterName":              "sentinel.master",
+	"SentinelAddrs":           "connection.addrs",
+	"SentinelUsername":        "sentinel.username",
+	"SentinelPassword":        "sentinel.password and sentinel.password_file",
+	"RouteByLatencyTolerance": "is for reads from replicas, which are not offered here",
+	"RouteByLatency":          "is for reads from replicas, which are not offered here",
+	"RouteRandomly":           "is for reads from replicas, which are not offered here",
+	"ReplicaOnly":             "is for reads from replicas, which are not offered here",
+	"UseDisconnectedReplicas": "is for reads from replicas, which are not offered here",
+}
+
+// A new option of the driver's failover client is one that somebody may expect here.
+func TestEveryFailoverOptionHasItsPlace(t *testing.T) {
+	plain := reflect.TypeFor[redis.Options]()
+	failover := reflect.TypeFor[redis.FailoverOptions]()
+	for i := range failover.NumField() {
+		field := failover.Field(i)
+		_, known := plain.FieldByName(field.Name)
+		if _, ours := failoverOnly[field.Name]; field.IsExported() && known == ours {
+			t.Errorf("redis.FailoverOptions.%s: an option of plain clients: %v, in failoverOnly: %v; it must be one of the two", field.Name, known, ours)
+		}
+	}
+	for name := range failoverOnly {
+		if _, ok := failover.FieldByName(name); !ok {
+			t.Errorf("failoverOnly names %s, which redis.FailoverOptions does not have", name)
+		}
+	}
+}
+
 // ours are the fields of Config that this layer acts on itself, with the file that does.
 var ours = map[string]string{
 	"Mode":                    "connect.go chooses the dialer by it",
@@ -257,6 +290,7 @@ func TestThePoolSizeIsWhatTheServerSees(t *testing.T) {
 	proxy := redisconntest.NewProxy(t, server.Addr())
 	cfg := configFor(proxy.Addr())
 	cfg.Pool.Size = 3
+	cfg.Timeouts.Operation = 10 * time.Second // the test counts connections, and keeps a processor busy with that
 	client := openClient(t, cfg)
 	proxy.Delay(5 * time.Millisecond)
 	const callers = 30

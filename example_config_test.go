@@ -74,6 +74,17 @@ func ExampleFieldErrors() {
 	//   lower it, or raise pool.size
 }
 
+// User and password are those of the data nodes; the sentinels' own are query keys.
+func ExampleParseURL_sentinel() {
+	cfg, err := redisconn.ParseURL("rediss+sentinel://app:s3cr3t@s1,s2,s3/mymaster/0?sentinel_password=0th3r")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cfg)
+	// Output: {mode=sentinel connection.addrs=s1,s2,s3 connection.username=app connection.password=[redacted] sentinel.master=mymaster sentinel.password=[redacted] tls.enabled=true}
+}
+
 // An env file holds what is set; secrets stay out of it.
 func ExampleExplanation_WriteEnv() {
 	cfg, err := redisconn.ParseURL("redis://:s3cr3t@cache:6379/2")

@@ -2,7 +2,10 @@ package redisconn
 
 import (
 	"context"
+	"maps"
+	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,6 +33,9 @@ func AddressRefused(addr, reason string) error { return &addressError{addr, reas
 func Vet(ctx context.Context, configured, allowed []string, addr string) ([]string, error) {
 	return newAllowList(ConnectionConfig{Addrs: configured, AllowAddrs: allowed}, func(*addressError) {}).vet(ctx, addr)
 }
+
+// TellRefused tells of an address that was refused.
+func TellRefused(c *Client, addr string) { c.addressTeller()(&addressError{addr, "a test"}) }
 
 // NeverAllowed is neverAllowed.
 func NeverAllowed(ip netip.Addr) string { return neverAllowed(ip) }
@@ -94,4 +100,60 @@ func Succeed(ctx context.Context, c *Client) error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// TestCluster is a cluster whose nodes nobody connects to.
+type TestCluster struct{ cluster *cluster }
+
+// NewTestCluster makes a cluster of a reply to CLUSTER SLOTS.
+func NewTestCluster(cfg Config, reply []any) TestCluster {
+	layout, _ := readTopology(reply, "seed:1")
+	cl := newCluster(cfg, layout, func() {})
+	resolved := cfg.withDefaults()
+	silent := func(dialAddr) *redis.Options { return newSilentDriver().Options() }
+	cl.begin(func(string) *drivers {
+		off := &lane{client: newSilentDriver()}
+		off.direct.Store(math.MaxInt64)
+		return &drivers{direct: newSilentDriver(), lane: off, blocking: newBlockingRoute(resolved, silent, nil)}
+	})
+	return TestCluster{cl}
+}
+
+func (c TestCluster) At(addr string) { c.cluster.at(addr) }
+func (c TestCluster) Sweep()         { c.cluster.sweep() }
+func (c TestCluster) Close() error   { return c.cluster.close() }
+
+// Adopt makes another reply the one that commands follow.
+func (c TestCluster) Adopt(reply []any) {
+	layout, _ := readTopology(reply, "seed:1")
+	c.cluster.adopt(layout)
+}
+
+// Kill makes a node one that the monitor found dead.
+func (c TestCluster) Kill(addr string) { c.cluster.at(addr).dead.Store(&outage{}) }
+
+// Measure gives a node a latency.
+func (c TestCluster) Measure(addr string, latency time.Duration) {
+	c.cluster.at(addr).latency.Store(int64(latency))
+}
+
+// Nodes returns the addresses of the nodes.
+func (c TestCluster) Nodes() []string {
+	c.cluster.mu.Lock()
+	defer c.cluster.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.cluster.nodes))
+}
+
+// Route returns the address that a command for a slot goes to.
+func (c TestCluster) Route(slot int, args ...any) (string, error) {
+	node, err := c.cluster.route(slot, args)
+	if err != nil {
+		return "", err
+	}
+	return node.addr, nil
+}
+
+// Process makes one attempt at a command.
+func (c TestCluster) Process(ctx context.Context, cmd redis.Cmder) error {
+	return c.cluster.process(ctx, cmd, (*clusterNode).sendPlain)
 }

@@ -89,7 +89,7 @@ func AppliedOf(err error) Applied { return diagnose(err).applied }
 func IsHandshake(p []byte) bool { return isHandshake(p) }
 
 // NewLink wraps a connection.
-func NewLink(conn net.Conn) net.Conn { return newLink(conn, "", func() {}) }
+func NewLink(conn net.Conn) net.Conn { return asConn(&link{Conn: conn, release: func() {}}) }
 
 // ProviderError is a provider of credentials that failed.
 func ProviderError(err error) error { return &providerError{err} }

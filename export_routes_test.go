@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"context"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,6 +20,27 @@ func NewLaneChoice(cfg Config) LaneChoice {
 func (c LaneChoice) Wanted(inFlight int64) bool              { return c.lane.wanted(inFlight) }
 func (c LaneChoice) Observe(took time.Duration, carried int) { c.lane.observe(took, carried) }
 func (c LaneChoice) Patience() time.Duration                 { return c.lane.policy.patience(c.lane.usual) }
+
+// Stick makes so many more pilots wait for a flight that is overdue.
+func (c LaneChoice) Stick(n int) {
+	c.lane.pilots += n
+	c.lane.long += n
+	c.lane.overdue.Add(int32(n))
+}
+
+// Board reports whether somebody may join the next flight.
+func (c LaneChoice) Board() bool { return c.lane.board(nil, nil) != nil }
+
+// Refused reports whether a lane whose generation was replaced, and has no pilot
+// any more, refuses a command, for a caller who stays and for one who may leave.
+func (c LaneChoice) Refused(leaving context.Context, cmd redis.Cmder) bool {
+	users := newTally()
+	users.shut()
+	c.lane.users = &users
+	d := &deadlines{life: background, operation: time.Second}
+	staying, _ := d.bound(background, time.Now())
+	return c.lane.carry(staying, cmd) == errLaneShut && c.lane.carry(leaving, cmd) == errLaneShut
+}
 
 // IsFaithful is isFaithful.
 func IsFaithful(cmd, standIn redis.Cmder) bool { return isFaithful(cmd, standIn) }

@@ -46,7 +46,8 @@ func Candidates(words ...Word) []string {
 
 // Concerns reports whether an announcement is about a master.
 func Concerns(channel, payload, master string) bool {
-	return concerns(&redis.Message{Channel: channel, Payload: payload}, master)
+	name, _ := subject(&redis.Message{Channel: channel, Payload: payload})
+	return name == master
 }
 
 // WriteGate is the gate of a client's writes, on its own.
@@ -56,6 +57,12 @@ func (g *WriteGate) Shut(sentinel string) bool { return g.gate.shut(sentinel) }
 func (g *WriteGate) Abort(sentinel string)     { g.gate.abort(sentinel) }
 func (g *WriteGate) Open() time.Duration       { return g.gate.open() }
 func (g *WriteGate) Held() bool                { return g.gate.held.Load() != nil }
+
+// Stale is the end of a hold that has ended already.
+func (g *WriteGate) Stale() func() time.Duration {
+	h := g.gate.held.Load()
+	return func() time.Duration { return g.gate.release(h) }
+}
 
 // MaxHold is maxHold.
 const MaxHold = maxHold
@@ -94,3 +101,20 @@ func KnownSentinels(c *Client) []string {
 	}
 	return addrs
 }
+
+// Announce is a sentinel's announcement to a client.
+func Announce(c *Client, channel, payload string) {
+	g := c.generation.Load()
+	c.watch.Load().heed(g.sentinels.master, g.sentinels.all()[0], &redis.Message{Channel: channel, Payload: payload})
+}
+
+// Chosen is the replica that a failover chose, as far as a client knows.
+func Chosen(c *Client) string {
+	if chosen := c.watch.Load().chosen.Load(); chosen != nil {
+		return chosen.addr
+	}
+	return ""
+}
+
+// WritesHeld reports whether a client holds writes.
+func WritesHeld(c *Client) bool { return c.writes.held.Load() != nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -61,6 +62,13 @@ func (p *probe) facts(ctx context.Context) serverFacts {
 		facts.Loading = &loading
 	}
 	return facts
+}
+
+// renew asks again once the facts have got old.
+func (p *probe) renew(ctx context.Context, facts *serverFacts, at *time.Time) {
+	if time.Since(*at) > factsEvery {
+		*facts, *at = p.facts(ctx), time.Now()
+	}
 }
 
 // learnFromHello reads HELLO's map, which RESP 2 flattens to a list.

@@ -26,13 +26,17 @@ type lane struct {
 	counts    *routeCounts
 	policy    lanePolicy
 
-	mu      sync.Mutex // guards what follows
-	open    *flight    // gathers; nil while nobody waits
-	pilots  int        // at work
-	last    int        // commands of the last flight, as the size to expect
-	slender int        // flights in a row that a lane is not needed for
-	usual   time.Duration
-	least   time.Duration
+	mu      sync.Mutex    // guards what follows
+	full    []*flight     // gathered as many as are best together, and wait for a pilot
+	open    *flight       // gathers; nil while nobody does
+	pilots  int           // at work
+	long    int           // of these, pilots whose flight takes so long that others fly meanwhile
+	limit   int           // commands that are best together, at most
+	last    int           // commands of the last flight, as the size to expect
+	flying  int           // commands in the air
+	slender int           // flights in a row that a lane is not needed for
+	usual   time.Duration // how long flights take, as a moving average
+	least   time.Duration // how long the shortest took lately: a round trip
 
 	overdue atomic.Int32 // flights in the air for so long that nobody is to queue behind them
 	engaged atomic.Bool  // many were in flight lately
@@ -42,19 +46,18 @@ type lane struct {
 // flight is a pipeline that gathers, flies and lands.
 type flight struct {
 	cmds   []redis.Cmder
-	ctx    context.Context // bounds it; nil while no passenger's does
+	bound  *sharedDeadline // of the passengers that stay; nil where all may leave
 	left   int             // passengers that gave up before departure
 	gone   bool            // it has departed: nobody can join or leave
 	landed chan struct{}   // closed when every command has its reply or its error
 }
 
 const (
-	// mostPilots bounds the connections of a lane. One flight in the air is best as
-	// long as it moves: those that wait for it make the next one large. The others
-	// are for flights that are stuck.
-	mostPilots = 4
-	// laneBuffer holds a flight of some 2000 small commands, so that one write
-	// sends it.
+	// mostPilots bounds the connections of a lane. Near the server one flight in the
+	// air is best, or two where there are many callers: those that wait make the next
+	// one large. The others are for flights that are long on the way, or stuck.
+	mostPilots = flightsPerTrip
+	// laneBuffer holds a whole flight of small commands, so that one write sends it.
 	laneBuffer = 128 << 10
 )
 
@@ -71,6 +74,7 @@ func newLane(c *Client, g *generation, options *redis.Options) *lane {
 		counts:    &c.routes,
 		policy:    newLanePolicy(g.config),
 		least:     nothingSeen,
+		limit:     leastTogether,
 	}
 	l.direct.Store(l.policy.directUpTo(0))
 	return l
@@ -78,10 +82,10 @@ func newLane(c *Client, g *generation, options *redis.Options) *lane {
 
 // carry makes one attempt at a command in the next flight.
 func (l *lane) carry(ctx context.Context, cmd redis.Cmder) error {
-	if _, shared := ctx.(*sharedDeadline); shared {
+	if bound, shared := ctx.(*sharedDeadline); shared {
 		// The flight ends no later than the context, so the caller is still there
 		// when it lands, and the command can travel itself.
-		f := l.board(ctx, cmd)
+		f := l.board(bound, cmd)
 		if f == nil {
 			return errLaneShut
 		}
@@ -124,11 +128,16 @@ func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
 	return cmd.Err()
 }
 
-// board joins the next flight, or returns nil. A ctx that is not nil bounds the flight.
-func (l *lane) board(ctx context.Context, cmd redis.Cmder) *flight {
+// board joins the next flight, or returns nil. A bound that is not nil bounds the flight.
+func (l *lane) board(bound *sharedDeadline, cmd redis.Cmder) *flight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.open
+	if f != nil && len(f.cmds) >= l.limit {
+		l.full, l.open = append(l.full, f), nil
+		l.reinforce()
+		f = nil
+	}
 	if f == nil {
 		if !l.callPilot() {
 			return nil
@@ -136,8 +145,8 @@ func (l *lane) board(ctx context.Context, cmd redis.Cmder) *flight {
 		f = &flight{cmds: make([]redis.Cmder, 0, max(fewPassengers, l.last)), landed: make(chan struct{})}
 		l.open = f
 	}
-	if f.ctx == nil {
-		f.ctx = ctx // the first such context ends first
+	if f.bound == nil {
+		f.bound = bound // the first ends first
 	}
 	f.cmds = append(f.cmds, cmd)
 	return f
@@ -146,18 +155,33 @@ func (l *lane) board(ctx context.Context, cmd redis.Cmder) *flight {
 const fewPassengers = 8
 
 // callPilot sees to it that somebody will fly what gathers, and reports whether
-// that is so. Pilots whose flight is overdue do not count.
+// that is so. Pilots whose flight takes long need not be waited for while there
+// may be more; those whose flight is overdue are not waited for at all.
 func (l *lane) callPilot() bool {
 	switch {
-	case l.pilots > int(l.overdue.Load()):
+	case l.pilots > l.long:
 		return true
-	case l.pilots == mostPilots, l.pilots == 0 && !l.users.enter():
+	case l.pilots == mostPilots:
+		return int(l.overdue.Load()) < mostPilots
+	case l.pilots == 0 && !l.users.enter():
 		return false
 	}
+	l.startPilot()
+	return true
+}
+
+func (l *lane) startPilot() {
 	l.pilots++
 	p := &pilot{lane: l}
 	go p.work()
-	return true
+}
+
+// reinforce calls a second pilot, for while one flight is at the server the other
+// can be written or read.
+func (l *lane) reinforce() {
+	if free := l.pilots - l.long; free < pilotsAtOnce && l.pilots < mostPilots {
+		l.startPilot()
+	}
 }
 
 // leave takes a command out of a flight that has not departed, and reports
@@ -174,19 +198,25 @@ func (l *lane) leave(f *flight, cmd redis.Cmder) bool {
 	return true
 }
 
-// depart closes the flight that gathers. It returns nil, and the pilot's work is
-// over, when there is none.
+// depart returns the flight to fly next: a full one, or the one that gathers. It
+// returns nil, and the pilot's work is over, when there is none.
 func (l *lane) depart() *flight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.open
+	if len(l.full) > 0 {
+		f = l.full[0]
+		l.full = slices.Delete(l.full, 0, 1)
+	} else {
+		l.open = nil
+	}
 	if f == nil {
 		if l.pilots--; l.pilots == 0 {
 			l.users.leave()
 		}
 		return nil
 	}
-	l.open, f.gone = nil, true
+	f.gone = true
 	if f.left > 0 {
 		f.cmds = slices.DeleteFunc(f.cmds, func(cmd redis.Cmder) bool { return cmd == nil })
 	}
@@ -198,8 +228,16 @@ func (l *lane) depart() *flight {
 func (l *lane) gathered() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open == nil {
-		return 0
+	return l.queued()
+}
+
+// queued is gathered, for who holds mu.
+func (l *lane) queued() (n int) {
+	for _, f := range l.full {
+		n += len(f.cmds) - f.left
 	}
-	return len(l.open.cmds) - l.open.left
+	if l.open != nil {
+		n += len(l.open.cmds) - l.open.left
+	}
+	return n
 }

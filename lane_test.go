@@ -87,7 +87,9 @@ func TestWhatMightKeepOthersWaitingGoesDirect(t *testing.T) {
 	ctx := t.Context()
 	client.Keys(ctx, "*")
 	client.Set(ctx, "large", strings.Repeat("x", 32<<10), 0)
+	client.Set(ctx, "large", bytes.Repeat([]byte("x"), 32<<10), 0)
 	client.Set(ctx, "mine", marshalled("x"), 0)
+	client.GetToBuffer(ctx, "k", make([]byte, 40<<10)) // its caller may leave, and the buffer is the caller's
 	_ = client.Process(ctx, redis.NewRawWriteToCmd(ctx, io.Discard, "get", "k"))
 	if got := client.Stats().Routes.Lane; got != 0 {
 		t.Errorf("%d commands took the lane, want none", got)
@@ -149,9 +151,14 @@ func TestACommandThatLeftTheQueueIsNeverExecuted(t *testing.T) {
 	const callers = 400
 	told := make([]error, callers)
 	var all sync.WaitGroup
+	all.Go(func() { client.Incr(context.Background(), "first") })
+	eventually(t, "a flight that the others wait for", func() bool {
+		stats := client.Stats()
+		return stats.InFlight == 1 && stats.Routes.LaneQueued == 0
+	})
 	for i := range callers {
 		all.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond+rand.N(100*time.Millisecond))
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond+rand.N(120*time.Millisecond))
 			defer cancel()
 			told[i] = client.Incr(ctx, fmt.Sprint("k", i)).Err()
 		})
@@ -410,5 +417,91 @@ func TestCallersKeepTheirOrder(t *testing.T) {
 				t.Fatalf("list %d has %s at %d", caller, value, i)
 			}
 		}
+	}
+}
+
+// A call may have longer than any flight takes: then it goes by itself.
+func TestACallThatMayTakeLongerThanAFlightGoesDirect(t *testing.T) {
+	client, _ := openServer(t, onLane, func(c *redisconn.Config) {
+		c.Timeouts.Operation, c.Timeouts.Read = time.Second, time.Minute
+	})
+	for budget, want := range map[time.Duration]int64{time.Hour: 0, 500 * time.Millisecond: 1} {
+		before := client.Stats().Routes.Lane
+		ctx, cancel := context.WithTimeout(t.Context(), budget)
+		if err := client.Set(ctx, "k", "v", 0).Err(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if got := client.Stats().Routes.Lane - before; got != want {
+			t.Errorf("with %s: %d commands took the lane, want %d", budget, got, want)
+		}
+	}
+}
+
+// Connections are replaced under load: a flight of the old generation lands, and
+// nobody boards one that will not depart.
+func TestALaneIsReplacedUnderLoad(t *testing.T) {
+	client, server := openServer(t, onLane)
+	var over atomic.Bool
+	var done atomic.Int64
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			if i%2 == 0 {
+				ctx = context.Background()
+			}
+			for !over.Load() {
+				if err := client.Incr(ctx, "n").Err(); err != nil {
+					t.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	for range 20 {
+		if err := client.ForceReconnect(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	over.Store(true)
+	all.Wait()
+	if n, _ := server.Client().Get(t.Context(), "n").Int64(); n != done.Load() {
+		t.Errorf("%d were applied, %d callers were told", n, done.Load())
+	}
+}
+
+// Where every pilot waits for a flight that is stuck, calls go direct.
+func TestWhereEveryFlightIsStuckCallsGoDirect(t *testing.T) {
+	lane := redisconn.NewLaneChoice(redisconn.Config{})
+	lane.Stick(8)
+	if lane.Board() {
+		t.Error("somebody boards a flight that nobody will fly")
+	}
+	lane.Stick(-8)
+}
+
+// Between the look at the current generation and the boarding of its flight it
+// may be replaced. Then there is another one.
+func TestNobodyBoardsAFlightOfAReplacedGeneration(t *testing.T) {
+	lane := redisconn.NewLaneChoice(redisconn.Config{})
+	if !lane.Refused(t.Context(), redis.NewStringCmd(t.Context(), "get", "k")) {
+		t.Error("a command boards a flight that nobody will fly")
+	}
+}
+
+// ownCommand is a command of the program's own, whose copy is one of the driver's.
+type ownCommand struct{ *redis.StringCmd }
+
+func TestACommandOfTheProgramsOwnTypeGoesDirect(t *testing.T) {
+	client, _ := openServer(t, onLane)
+	cmd := ownCommand{redis.NewStringCmd(t.Context(), "echo", "x")}
+	if err := client.Process(t.Context(), cmd); err != nil || cmd.Val() != "x" {
+		t.Errorf("%q, %v", cmd.Val(), err)
+	}
+	if got := client.Stats().Routes.Lane; got != 0 {
+		t.Errorf("%d commands took the lane", got)
 	}
 }

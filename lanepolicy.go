@@ -9,8 +9,7 @@ import (
 // lanePolicy says when commands take the lane, and for how long a flight may be
 // in the air. docs/routes.md has the measurements behind the numbers.
 type lanePolicy struct {
-	off       bool
-	always    bool
+	when      Pipelining
 	operation time.Duration
 	read      time.Duration
 	pool      int
@@ -25,19 +24,26 @@ const (
 	// in the program: then a connection of one's own is better than to wait for the
 	// next flight, as long as the pool has some.
 	farAway = time.Millisecond
+	// pilotsAtOnce is how many flights are under way where nothing is far away.
+	pilotsAtOnce = 2
+	// leastTogether and mostTogether bound a flight. A smaller one costs more system
+	// calls than the overlap gains; of a larger one the first command waits for
+	// the last.
+	leastTogether, mostTogether = 64, 256
 	// slenderFlights is how many flights in a row must have carried no more than
 	// go direct until the lane is left again.
 	slenderFlights = 32
 	// leastPatience is longer than any pause of the program or the scheduler.
 	leastPatience = 50 * time.Millisecond
+	// flightsPerTrip is how many flights may follow each other in one round trip.
+	flightsPerTrip = 8
 	// usualFlights is how many usual flights a flight may take.
 	usualFlights = 16
 )
 
 func newLanePolicy(cfg Config) lanePolicy {
 	return lanePolicy{
-		off:       cfg.Pipelining == PipeliningOff,
-		always:    cfg.Pipelining == PipeliningAlways,
+		when:      cfg.Pipelining,
 		operation: cfg.Timeouts.Operation,
 		read:      cfg.Timeouts.Read,
 		pool:      cfg.Pool.Size,
@@ -47,6 +53,15 @@ func newLanePolicy(cfg Config) lanePolicy {
 // patience is for how long a flight may be in the air until new calls are led around it.
 func (p lanePolicy) patience(usual time.Duration) time.Duration {
 	return min(max(leastPatience, usualFlights*usual), max(p.operation/2, time.Millisecond))
+}
+
+// overlap is for how long a flight is waited for by those behind it. Far away they
+// had better follow on another connection, a few flights to each round trip.
+func (p lanePolicy) overlap(usual, least time.Duration) time.Duration {
+	if least < farAway || least == nothingSeen {
+		return p.patience(usual)
+	}
+	return min(max(usual/flightsPerTrip, farAway), p.patience(usual))
 }
 
 // outlives reports whether a call may wait for its reply for longer than a flight can.
@@ -61,12 +76,20 @@ func (p lanePolicy) outlives(ctx context.Context) bool {
 // directUpTo is up to how many calls in flight go direct, by the shortest round trip lately.
 func (p lanePolicy) directUpTo(roundTrip time.Duration) int64 {
 	switch {
-	case p.always:
+	case p.when == PipeliningAlways:
 		return 0
+	case p.when == PipeliningOff:
+		return math.MaxInt64
 	case roundTrip >= farAway:
 		return int64(max(directNear, p.pool/2))
 	}
 	return directNear
+}
+
+// together is how many of the calls in flight are best in one pipeline: half of
+// them, so that one half is written or read while the server answers the other.
+func together(calls int) int {
+	return min(max(calls/pilotsAtOnce, leastTogether), mostTogether)
 }
 
 // wanted reports whether a call is to take the lane when so many are in flight,
@@ -75,7 +98,7 @@ func (p lanePolicy) directUpTo(roundTrip time.Duration) int64 {
 // between the routes, and both would be worse for it.
 func (l *lane) wanted(inFlight int64) bool {
 	switch {
-	case l.policy.off, l.overdue.Load() > 0:
+	case l.overdue.Load() > 0:
 		return false
 	case inFlight > l.direct.Load():
 		if !l.engaged.Load() {
@@ -98,6 +121,7 @@ func (l *lane) observe(took time.Duration, carried int) {
 	if limit != l.direct.Load() {
 		l.direct.Store(limit)
 	}
+	l.limit = together(carried + l.queued() + l.flying)
 	if l.slender++; int64(carried) > limit {
 		l.slender = 0
 	}

@@ -65,6 +65,48 @@ func TestPipeliningAlwaysTakesALoneCallAsWell(t *testing.T) {
 	}
 }
 
+func TestPipeliningOffTakesNoCall(t *testing.T) {
+	choice := redisconn.NewLaneChoice(redisconn.Config{Pipelining: redisconn.PipeliningOff})
+	if choice.Wanted(2) || choice.Wanted(5000) {
+		t.Error("a call takes the lane")
+	}
+}
+
+// Far away, who comes while a flight is in the air had to wait for a whole round
+// trip before its own.
+func TestFarAwayFlightsFollowEachOther(t *testing.T) {
+	client, proxy, _ := openProxied(t, onLane)
+	proxy.Delay(40 * time.Millisecond)
+	for range 40 {
+		client.Ping(t.Context())
+	}
+	ended := make(chan time.Duration, 2)
+	send := func() {
+		began := time.Now()
+		if err := client.Ping(context.Background()).Err(); err != nil {
+			t.Error(err)
+		}
+		ended <- time.Since(began)
+	}
+	go send() // opens a second connection
+	go send()
+	<-ended
+	<-ended
+	var least time.Duration = time.Hour
+	for range 10 {
+		go send()
+		eventually(t, "the first is in the air", func() bool {
+			stats := client.Stats()
+			return stats.InFlight == 1 && stats.Routes.LaneQueued == 0
+		})
+		go send()
+		least = min(least, max(<-ended, <-ended))
+	}
+	if least > 75*time.Millisecond {
+		t.Errorf("two calls, one after the other, took at least %s; a round trip is 40ms", least)
+	}
+}
+
 func TestPatienceFollowsTheUsualFlightWithinBounds(t *testing.T) {
 	choice := redisconn.NewLaneChoice(redisconn.Config{})
 	if got := choice.Patience(); got != 50*time.Millisecond {

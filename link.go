@@ -121,12 +121,6 @@ var start = time.Now()
 // sinceStart is a clock without an allocation that fits an atomic.
 func sinceStart() time.Duration { return time.Since(start) }
 
-// newLink wraps a fresh connection, on which the secret will be sent; release
-// is called when it is closed.
-func newLink(conn net.Conn, secret Secret, release func()) net.Conn {
-	return asConn(&link{Conn: conn, secret: secret, release: release})
-}
-
 // asConn completes a link and gives it the methods that its connection has.
 func asConn(l *link) net.Conn {
 	conn := l.Conn

@@ -293,3 +293,49 @@ func (c *slowConn) Read(p []byte) (int, error) {
 	<-time.After(time.Until(c.until))
 	return n, err
 }
+
+// A connection that has just answered is not looked at before its next use.
+func TestAConnectionThatHasJustAnsweredIsTrusted(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	there := make(chan net.Conn, 1)
+	go func() {
+		conn, _ := listener.Accept()
+		there <- conn
+	}()
+	raw, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, peer := redisconn.NewLink(raw), <-there
+	defer link.Close()
+	defer peer.Close()
+	looked := func() (looked bool) {
+		socket, err := link.(syscall.Conn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		look := func(uintptr) bool { looked = true; return true }
+		touch := func(fd uintptr) { look(fd) }
+		if err := errors.Join(socket.Read(look), socket.Write(look), socket.Control(touch)); err != nil {
+			t.Fatal(err)
+		}
+		return looked
+	}
+	if !looked() {
+		t.Error("a connection that said nothing yet is trusted")
+	}
+	eventually(t, "trust", func() bool { // for 100 microseconds, which a busy machine may miss
+		if _, err := peer.Write([]byte("+OK\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := link.Read(make([]byte, 5)); err != nil {
+			t.Fatal(err)
+		}
+		return !looked()
+	})
+	eventually(t, "the end of trust", looked)
+}

@@ -238,9 +238,10 @@ func (m *monitor) look(ctx context.Context) (time.Duration, error) {
 		latency, err := m.probe.ping(ctx)
 		if err == nil {
 			suited := m.target.suits(m.target.addr, m.facts) == nil
-			if m.denied.Swap(false) || !suited || time.Since(m.factsAt) > factsEvery {
-				m.facts, m.factsAt = m.probe.facts(ctx), time.Now()
+			if m.denied.Swap(false) || !suited {
+				m.factsAt = time.Time{} // whatever their age
 			}
+			m.probe.renew(ctx, &m.facts, &m.factsAt)
 			return latency, m.target.suits(m.target.addr, m.facts)
 		}
 		m.probe.close()
@@ -462,6 +463,9 @@ func (c *Client) wentDown(f failure) {
 	if c.machine.to(StateDown, f.class.Info().Meaning) {
 		c.counts.outages.Add(1)
 		c.recorder.record(Event{Kind: EventOutageBegan, Class: f.class, Detail: peerText(cause(f.err))})
+		if watch := c.watch.Load(); watch != nil {
+			watch.doubt() // commands will wait now, and give no more reasons to ask
+		}
 	}
 	if out := c.gate.outage.Load(); out != nil && ClassOf(out.cause) == f.class {
 		return

@@ -4,17 +4,23 @@ import (
 	"reflect"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/redisconn/redisconn/internal/effect"
 )
 
 // largePassenger is what a command may take on the wire: one that is larger has
 // a connection of its own, so that nobody waits behind it.
 const largePassenger = 16 << 10
 
-// fits reports whether a command can share a flight. One that is large cannot,
-// and none whose arguments only the program can spell: its MarshalBinary might
-// fail in the middle of everybody's flight. One that the driver must not repeat
-// writes its reply elsewhere, which its caller has to see.
-func fits(cmd redis.Cmder) bool {
+// mayShare reports whether a command may travel in a flight with others. It may
+// not when it changes the connection, keeps the server busy for long or is large.
+// It may not when only the program can spell an argument, because its MarshalBinary
+// might fail in the middle of everybody's flight. And what the driver must not
+// repeat writes its reply somewhere else, where its caller has to be.
+func mayShare(cmd redis.Cmder) bool {
+	if effect.MannerOf(cmd.Name()) != effect.Shares || cmd.NoRetry() {
+		return false
+	}
 	size := 0
 	for _, arg := range cmd.Args() {
 		switch v := arg.(type) {
@@ -27,7 +33,7 @@ func fits(cmd redis.Cmder) bool {
 			return false
 		}
 	}
-	return size <= largePassenger && !cmd.NoRetry()
+	return size <= largePassenger
 }
 
 // isFaithful reports whether a copy of a command can take its place. That of a

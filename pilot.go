@@ -9,14 +9,23 @@ import (
 // pilot flies one flight after the other until nobody waits. It is a goroutine
 // for as long as there is work: an idle lane has none.
 type pilot struct {
-	lane   *lane
-	flight *flight     // in the air; guarded by the lane's mu
-	late   bool        // and for so long that it counts as overdue; guarded by the lane's mu
-	watch  *time.Timer // runs out when it does
+	lane  *lane
+	stage flightStage // of the flight in the air; guarded by the lane's mu
+	watch *time.Timer // runs out at the end of each stage
 }
 
+// flightStage is how far a flight is behind what is usual.
+type flightStage int
+
+const (
+	onGround flightStage = iota
+	inAir
+	longInAir // who waits meanwhile gets another pilot, with a connection of its own
+	overdue   // new calls are led around it until it lands
+)
+
 func (p *pilot) work() {
-	p.watch = time.AfterFunc(time.Hour, p.overdue)
+	p.watch = time.AfterFunc(time.Hour, p.nextStage)
 	defer p.watch.Stop()
 	for {
 		p.gather()
@@ -50,10 +59,10 @@ func (p *pilot) gather() {
 // fly sends a flight and wakes its passengers.
 func (p *pilot) fly(f *flight) {
 	l := p.lane
-	ctx := f.ctx
 	now := time.Now()
-	if ctx == nil {
-		ctx, _ = l.deadlines.bound(background, now)
+	ctx, _ := l.deadlines.bound(background, now)
+	if f.bound != nil {
+		ctx = f.bound
 	}
 	p.takeOff(f)
 	_, err := exchange(ctx, l.client.Pipeline(), f.cmds)
@@ -69,9 +78,10 @@ func (p *pilot) fly(f *flight) {
 func (p *pilot) takeOff(f *flight) {
 	l := p.lane
 	l.mu.Lock()
-	p.flight = f
-	p.watch.Reset(l.policy.patience(l.usual))
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	p.stage = inAir
+	l.flying += len(f.cmds)
+	p.watch.Reset(l.policy.overlap(l.usual, l.least))
 }
 
 func (p *pilot) land(f *flight, took time.Duration, err error) {
@@ -79,29 +89,34 @@ func (p *pilot) land(f *flight, took time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p.watch.Stop()
-	p.flight = nil
-	if p.late {
-		p.late = false
+	if p.stage >= longInAir {
+		l.long--
+	}
+	if p.stage == overdue {
 		l.overdue.Add(-1)
 	}
+	p.stage = onGround
+	l.flying -= len(f.cmds)
 	if isAnswer(err) {
 		l.observe(took, len(f.cmds))
 	}
 }
 
-// overdue notes that the flight in the air is stuck, or slow. New calls are led
-// around it until it lands, and who waits already gets another pilot, with a
-// connection of its own.
-func (p *pilot) overdue() {
+// nextStage notes that the flight in the air takes long, and then that it is stuck.
+func (p *pilot) nextStage() {
 	l := p.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p.flight == nil || p.late {
-		return // it landed just now
+	switch p.stage {
+	case inAir:
+		p.stage = longInAir
+		l.long++
+		p.watch.Reset(l.policy.patience(l.usual) - l.policy.overlap(l.usual, l.least))
+	case longInAir:
+		p.stage = overdue
+		l.overdue.Add(1)
 	}
-	p.late = true
-	l.overdue.Add(1)
-	if l.open != nil {
+	if l.open != nil || len(l.full) > 0 {
 		l.callPilot()
 	}
 }

@@ -1,7 +1,9 @@
 package redisconn_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +71,31 @@ func TestReadsOfAClusterGoWhereTheyAreSent(t *testing.T) {
 			if seen, _ := got.Int(); seen != n {
 				t.Fatalf("wrote %d, read %d", n, seen)
 			}
+		}
+	})
+
+	t.Run("scripts are loaded where they may run", func(t *testing.T) {
+		client := openWith(t, redisconn.ReadFromReplica)
+		sha, err := client.ScriptLoad(t.Context(), "return redis.call('GET', KEYS[1])").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := client.EvalShaRO(t.Context(), sha, []string{"a"}).Text(); got != "v" {
+			t.Errorf("%q, %v", got, err)
+		}
+		for _, node := range cluster.Nodes() {
+			if there := node.Client().ScriptExists(t.Context(), sha).Val(); !there[0] {
+				t.Errorf("%s has no script", node.Addr())
+			}
+		}
+		absent := strings.Repeat("0", 40)
+		there, err := client.Do(t.Context(), "SCRIPT", "EXISTS", sha, absent).Slice()
+		if err != nil || fmt.Sprint(there) != "[1 0]" {
+			t.Errorf("%v, %v", there, err)
+		}
+		keys, err := client.Do(t.Context(), "KEYS", "[ab]").Slice()
+		if err != nil || len(keys) != 2 {
+			t.Errorf("%v, %v", keys, err)
 		}
 	})
 

@@ -26,7 +26,8 @@ func effectOf(cmd redis.Cmder) Effect { return Effect(effect.Of(cmd.Args()).Stri
 type call struct {
 	name     string
 	keys     int
-	cmds     []redis.Cmder // what it sends, for the gate of writes
+	cmd      redis.Cmder   // what it sends, for the gate of writes
+	cmds     []redis.Cmder // the same of a batch
 	began    time.Time
 	tried    time.Time // when the last attempt began, if it was not the first
 	attempts int
@@ -39,6 +40,14 @@ func (c *call) settle(f failure) {
 	if c.applied != AppliedMaybe {
 		c.applied = f.applied
 	}
+}
+
+// sent is what the call sends.
+func (c *call) sent() []redis.Cmder {
+	if c.cmd != nil {
+		return []redis.Cmder{c.cmd}
+	}
+	return c.cmds
 }
 
 // lastTried is when the last attempt began.
@@ -116,7 +125,7 @@ func (c *Client) pause(ctx context.Context, call *call, f failure) error {
 	if err := c.gate.await(ctx, c.config.WhenDown == WhenDownFailFast); err != nil {
 		return err
 	}
-	return c.awaitWrites(ctx, call.cmds...)
+	return c.awaitWrites(ctx, call.sent()...)
 }
 
 // errRetryBudget ends a call whose next attempt would be one too many for the server.
@@ -245,7 +254,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 }
 
 func callOf(cmd redis.Cmder, began time.Time) *call {
-	return &call{name: cmd.Name(), keys: effect.KeyCount(cmd.Args()), cmds: []redis.Cmder{cmd}, began: began}
+	return &call{name: cmd.Name(), keys: effect.KeyCount(cmd.Args()), cmd: cmd, began: began}
 }
 
 // refused is the error of a call that came after the gate was shut.
@@ -261,12 +270,10 @@ func (c *Client) refused(name string) error {
 // unsent is the error of a call that never got past the gate.
 func (c *Client) unsent(ctx context.Context, call *call, err error) error {
 	class := ClassDown
-	var held *heldError
-	switch {
-	case errors.Is(err, ErrClosed):
-		class = ClassClosed
-	case errors.As(err, &held):
+	if held, ok := err.(*heldError); ok {
 		class = held.verdict()
+	} else if err == ErrClosed {
+		class = ClassClosed
 	}
 	return c.failed(ctx, call, failure{class: class, applied: AppliedNo, err: err})
 }
@@ -314,8 +321,11 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 	if errors.As(f.err, &at) && at.addr != "" {
 		addr = at.addr
 	}
-	pool := c.poolUseAt(addr)
-	if f.beforeAnyConnection() && pool.full() {
+	var pool PoolUse
+	if class != ClassDown { // then nobody holds a connection that matters
+		pool = c.poolUseAt(addr)
+	}
+	if pool.full() && f.beforeAnyConnection() {
 		class = ClassPool // its time was up in the queue, before the pool's patience was
 	}
 	c.counts.failures.Add(1)

@@ -2,11 +2,8 @@ package redisconn
 
 import (
 	"context"
-	"errors"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/redisconn/redisconn/internal/effect"
 )
 
 // way is how a command travels, for one attempt: sendPlain or sendBlocking.
@@ -16,14 +13,15 @@ type way func(c *Client, ctx context.Context, cmd redis.Cmder) error
 // a pooled connection or, when many are in flight, in a flight of the lane.
 func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
 	// A flight is a user of the generation, so its passengers need not be.
-	if g := c.generation.Load(); g.cluster == nil && g.takesLane(cmd, c.gate.inside()-int64(len(g.blocking.places))) {
-		if err := g.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+	g := c.generation.Load()
+	if g.cluster == nil && g.takesLane(cmd, c.gate.inside()-int64(len(g.blocking.places))) {
+		if err := g.lane.carry(ctx, cmd); err != errLaneShut {
 			journeyOf(ctx).attempt(RouteLane)
 			return err
 		}
 	}
 	journeyOf(ctx).attempt(RouteDirect)
-	g := c.current()
+	g = c.current()
 	defer g.users.leave()
 	if g.cluster != nil {
 		return g.cluster.process(ctx, cmd, (*clusterNode).sendPlain)
@@ -46,7 +44,7 @@ func (c *Client) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
 // takesLane reports whether a command is to travel with others, when so many are
 // in flight.
 func (d *drivers) takesLane(cmd redis.Cmder, inFlight int64) bool {
-	return d.lane.wanted(inFlight) && effect.MannerOf(cmd.Name()) == effect.Shares && fits(cmd) && !d.cache.serves(cmd)
+	return d.lane.wanted(inFlight) && mayShare(cmd) && !d.cache.serves(cmd)
 }
 
 // nodeWay is a way on a cluster, to one of its nodes.
@@ -56,7 +54,7 @@ type nodeWay func(n *clusterNode, ctx context.Context, cmd redis.Cmder) error
 func (n *clusterNode) sendPlain(ctx context.Context, cmd redis.Cmder) error {
 	defer n.inFlight.Add(-1)
 	if n.takesLane(cmd, n.inFlight.Add(1)) {
-		if err := n.lane.carry(ctx, cmd); !errors.Is(err, errLaneShut) {
+		if err := n.lane.carry(ctx, cmd); err != errLaneShut {
 			journeyOf(ctx).by(RouteLane)
 			return err
 		}

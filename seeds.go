@@ -65,20 +65,14 @@ func (e *seedsError) Unwrap() error { return cause(e.failures[0]) }
 // settle holds what the server says it is against what the configuration says,
 // and learns who serves which slots where it is a cluster.
 func (t *target) settle(ctx context.Context, p *probe, facts serverFacts, addr string, report stageReporter) error {
-	named := t.config.namesCluster()
+	isCluster := facts.Mode == clusterMode
 	switch {
-	case t.config.Mode == ModeEmbedded, !named && facts.Mode != clusterMode && t.config.Mode == ModeAuto:
-		return nil
-	case t.config.Mode == ModeStandalone && facts.Mode == clusterMode:
+	case isCluster && t.config.Mode == ModeStandalone:
 		return report.failed(StageReady, &modeError{"a node of a cluster", "set mode to cluster or auto, or use the scheme redis+cluster"})
-	case t.config.Mode == ModeStandalone:
+	case !isCluster && !t.config.namesCluster():
 		return nil
-	case facts.Mode != clusterMode && facts.Mode != "":
-		fix := "set mode to standalone or auto, or use the scheme redis"
-		if t.config.Mode == ModeAuto {
-			fix = "give one address: several mean a cluster"
-		}
-		return report.failed(StageReady, &modeError{"no cluster but " + facts.Mode, fix})
+	case !isCluster && facts.Mode != "":
+		return report.failed(StageReady, t.noCluster("no cluster but "+facts.Mode))
 	case t.config.Cache.Enabled:
 		return report.failed(StageReady, &modeError{"a cluster, whose keys move between nodes", "switch cache.enabled off: what a node tells of changes ends with its slots"})
 	}
@@ -87,7 +81,7 @@ func (t *target) settle(ctx context.Context, p *probe, facts serverFacts, addr s
 	layout, err := p.topology(ctx, addr)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "cluster support disabled"):
-		err = &modeError{"no cluster", "set mode to standalone or auto, or use the scheme redis"}
+		err = t.noCluster("no cluster")
 	case err == nil && len(layout.shards) == 0:
 		err = &unservedError{noSlot}
 	}
@@ -96,6 +90,15 @@ func (t *target) settle(ctx context.Context, p *probe, facts serverFacts, addr s
 	}
 	t.cluster = newCluster(t.config, layout, t.suspect)
 	return nil
+}
+
+// noCluster is the error of a server that is none of the cluster that the
+// configuration names.
+func (t *target) noCluster(found string) error {
+	if t.config.Mode == ModeAuto {
+		return &modeError{found, "give one address: several mean a cluster"}
+	}
+	return &modeError{found, "set mode to standalone or auto, or use the scheme redis"}
 }
 
 // clusterMode is how HELLO and INFO name the mode of a cluster's node.

@@ -25,6 +25,13 @@ func TestTheNameOfAMasterMakesADeploymentOfSentinels(t *testing.T) {
 	}
 }
 
+func TestABuilderNamesTheMaster(t *testing.T) {
+	c, err := redisconn.NewBuilder().Addr("s1", "s2").Sentinel("mymaster").Build()
+	if err != nil || c.Sentinel.Master != "mymaster" {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
 func TestURLOfASentinelDeployment(t *testing.T) {
 	for _, scheme := range []string{"redis", "rediss", "valkey", "valkeys"} {
 		c, err := redisconn.ParseURL(scheme + "+sentinel://app:pw@s1:26379,s2/orders/3?sentinel_username=watcher&sentinel_password=other&sentinel_write_gate=on")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,20 @@ type fakeSentinel struct {
 	host, port string
 	epoch      string
 	requests   []string
-	hangs      bool // it reads and does not answer
+	hangs      bool   // it reads and does not answer
+	other      string // another sentinel that it knows
+}
+
+// knows makes it name another sentinel, or none for "".
+func (f *fakeSentinel) knows(other string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.other = other
+}
+
+// subscriptions is how often somebody subscribed to it.
+func (f *fakeSentinel) subscriptions() int {
+	return strings.Count(strings.ToLower(f.heard()), "psubscribe")
 }
 
 // hang makes it answer nothing any more.
@@ -101,10 +115,15 @@ func (f *fakeSentinel) reply(args []string) string {
 		return list(f.host, f.port)
 	case "sentinel master":
 		return list("ip", f.host, "port", f.port, "flags", "master", "config-epoch", f.epoch, "quorum", "1")
-	case "sentinel replicas", "sentinel sentinels":
+	case "sentinel sentinels":
+		if at := strings.LastIndex(f.other, ":"); at > 0 {
+			return "*1\r\n" + list("ip", f.other[:at], "port", f.other[at+1:], "runid", f.other)
+		}
+		return "*0\r\n"
+	case "sentinel replicas":
 		return "*0\r\n"
 	case "sentinel myid":
-		return "$4\r\nfake\r\n"
+		return list("id of " + f.port)[4:] // a text, not a list
 	case "auth user", "auth " + canary:
 		return "+OK\r\n"
 	case "psubscribe *":
@@ -215,16 +234,23 @@ func TestConnectSaysWhatEachSentinelSaid(t *testing.T) {
 	secure := redisconntest.NewServer(t, redisconntest.WithTLS(redisconntest.NewCA(t)))
 	silent := redisconntest.NewScripted(t, redisconntest.Silence)
 	odd := newFakeSentinel(t, "no host:0", 0)
+	short := redisconntest.NewScripted(t, redisconntest.Replies(func(args []string) string {
+		if args[len(args)-1] != "mymaster" || args[1] != "get-master-addr-by-name" {
+			return "-ERR unknown command\r\n"
+		}
+		return "*1\r\n$1\r\nx\r\n"
+	}))
 	for name, c := range map[string]struct {
 		addrs  []string
 		master string
 		class  redisconn.Class
 		want   []string
 	}{
-		"unknown name":   {s.SentinelAddrs(), "other", redisconn.ClassNoMaster, []string{"knows no master of that name"}},
-		"a data node":    {[]string{s.Master().Addr()}, "mymaster", redisconn.ClassNoMaster, []string{"is no sentinel but a Redis server"}},
-		"a TLS port":     {[]string{secure.Addr()}, "mymaster", redisconn.ClassTLSMismatch, []string{"the port answers TLS"}},
-		"an odd address": {[]string{odd.Addr()}, "mymaster", redisconn.ClassProtocol, []string{"names what is no address"}},
+		"unknown name":    {s.SentinelAddrs(), "other", redisconn.ClassNoMaster, []string{"knows no master of that name"}},
+		"a data node":     {[]string{s.Master().Addr()}, "mymaster", redisconn.ClassNoMaster, []string{"is no sentinel but a Redis server"}},
+		"a TLS port":      {[]string{secure.Addr()}, "mymaster", redisconn.ClassTLSMismatch, []string{"the port answers TLS"}},
+		"an odd address":  {[]string{odd.Addr()}, "mymaster", redisconn.ClassProtocol, []string{"names what is no address"}},
+		"half an address": {[]string{short.Addr()}, "mymaster", redisconn.ClassProtocol, []string{"names what is no address"}},
 		"refused": {[]string{redisconntest.ReserveAddr(t), redisconntest.ReserveAddr(t)}, "mymaster", redisconn.ClassRefused,
 			[]string{"refused; 127.0.0.1:"}},
 		"silent and unknown": {[]string{silent.Addr(), s.SentinelAddrs()[0]}, "other", redisconn.ClassTimeout, []string{"knows no master"}},
@@ -321,4 +347,74 @@ func TestThePasswordOfSentinelsIsToldNowhere(t *testing.T) {
 	if shown := fmt.Sprintf("%+v %v %v", client.Health(t.Context()), client.History(), log.all()); strings.Contains(shown, canary) {
 		t.Error("told:", shown)
 	}
+}
+
+// sentinelUser finds the user's rules in the page on topologies, so that what the
+// page recommends is what is tested.
+var sentinelUser = regexp.MustCompile(`ACL SETUSER watcher on >PASSWORD (.+)`)
+
+func TestTheUserOfTheTopologiesPageIsEnough(t *testing.T) {
+	t.Parallel()
+	page := sentinelUser.FindStringSubmatch(readFile(t, "docs/topologies.md"))
+	if page == nil {
+		t.Fatal("docs/topologies.md does not name a user")
+	}
+	for name, c := range map[string]struct {
+		rules []string
+		nodes int
+	}{
+		"as on the page":       {strings.Fields(page[1]), 3}, // the master, its replica and the sentinel
+		"with the first alone": {[]string{"-@all", "+sentinel|get-master-addr-by-name"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := redisconntest.NewSentinel(t, redisconntest.WithSentinels(1, redisconntest.WithUser("watcher", "secret", c.rules...)))
+			cfg := sentinelConfigFor(s)
+			cfg.Sentinel.Username, cfg.Sentinel.Password = "watcher", "secret"
+			client := openClient(t, cfg)
+			eventually(t, "the deployment is known", func() bool { return len(client.Health(t.Context()).Nodes) == c.nodes })
+			if h := client.LastHealth(); h.Status != redisconn.StatusPass {
+				t.Errorf("health is %s: %s", h.Status, h.Reason)
+			}
+			master := s.Failover()
+			moved(t, client, master)
+		})
+	}
+}
+
+// Whoever controls a sentinel, or answers in its place, could send the client
+// and the data nodes' password anywhere.
+func TestAnAddressThatASentinelMayNotNameIsNotDialled(t *testing.T) {
+	data := redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, "10.1.2.3:6379", 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master, cfg.Connection.Password, cfg.Timeouts.Connect = "mymaster", canary, 300*time.Millisecond
+	client := newClient(t, cfg)
+	err := client.Connect(t.Context())
+	if redisconn.ClassOf(err) != redisconn.ClassAddress || !strings.Contains(err.Error(), "10.1.2.3:6379") {
+		t.Errorf("a private address, named by a sentinel on loopback: %v", err)
+	}
+	if told := eventsOf(client, redisconn.EventAddressRefused); len(told) == 0 || told[0].Node != "10.1.2.3:6379" {
+		t.Errorf("told %+v", told)
+	}
+
+	fake.name(data.Addr(), 1)
+	cfg.Connection.Password = ""
+	client = openClient(t, cfg)
+	fake.name("10.1.2.3:6379", 2)
+	redisconntest.Eventually(t, 4*sentinelPoll, "the switch is refused", func() bool {
+		told := eventsOf(client, redisconn.EventReloadFailed)
+		return len(told) == 1 && told[0].Class == redisconn.ClassAddress
+	})
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Error(err)
+	}
+	fake.knows("10.1.2.3:26379")
+	redisconntest.Eventually(t, 4*sentinelPoll, "a sentinel that may not be dialled is told", func() bool {
+		for _, n := range client.Health(t.Context()).Nodes {
+			if n.Addr == "10.1.2.3:26379" && n.Class == redisconn.ClassAddress {
+				return true
+			}
+		}
+		return false
+	})
 }

@@ -50,6 +50,13 @@ type sentinelWatch struct {
 	epoch     int64 // of the configuration that made the current master one
 	unsettled bool  // another master was named, which did not prove to be one yet
 	ahead     lead
+	complaint complaint // the last about a master that could not be moved to
+}
+
+// complaint is what was told of a master that could not be moved to.
+type complaint struct {
+	addr  string
+	class Class
 }
 
 // choice is a replica that a sentinel chose.
@@ -142,7 +149,7 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	if w.precede(ctx, g) || w.chosen.Load() != nil && time.Since(w.asked) < sentinelRecheck {
 		return
 	}
-	held := w.client.writes.held.Load() // before they are asked, so that their word is about it
+	began := time.Now()
 	words := g.sentinels.ask(ctx)
 	w.asked = time.Now()
 	if ctx.Err() != nil {
@@ -154,8 +161,10 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	}
 	w.follow(ctx, g, words)
 	w.client.survey(words)
-	if held != nil && !w.unsettled && words.answering() > 0 && !words.failingOver() {
-		w.client.writes.release(held)
+	for _, one := range words.words {
+		if one.err == nil && !one.failsOver() && !w.unsettled {
+			w.client.writes.settle(one.from.addr, began)
+		}
 	}
 }
 
@@ -213,6 +222,7 @@ func (w *sentinelWatch) follow(ctx context.Context, g *generation, words testimo
 			return
 		}
 		w.unsettled = true
+		w.complain(m.addr, err)
 		if diagnose(err).class != ClassReadOnly { // see target.verifyMaster
 			return
 		}
@@ -230,6 +240,7 @@ func (w *sentinelWatch) move(ctx context.Context, from *generation, to string) e
 		next.dialer.end()
 		return err
 	}
+	w.complaint = complaint{}
 	reason := "failover: " + to + " is the master now, " + from.addr + " was"
 	if !c.succeed(successor{target: next, probe: probe, facts: facts, reason: reason, began: began, grace: failoverGrace}) {
 		probe.close()
@@ -242,6 +253,18 @@ func (w *sentinelWatch) move(ctx context.Context, from *generation, to string) e
 		c.log.Info("redis writes let go", "held", held.Round(time.Millisecond), "server", to)
 	}
 	return nil
+}
+
+// complain tells why another master is not moved to, once for each that is named
+// and each kind of failure. One that is not the master yet is no failure.
+func (w *sentinelWatch) complain(to string, err error) {
+	now := complaint{to, diagnose(err).class}
+	if now == w.complaint || now.class == ClassReadOnly {
+		return
+	}
+	w.complaint = now
+	w.client.recorder.record(Event{Kind: EventReloadFailed, Stage: stageOf(err), Class: now.class, Node: to, Detail: peerText(cause(err))})
+	w.client.log.Warn("redis sentinels name another master, which cannot be used", "server", to, "class", string(now.class), "error", peerText(cause(err)))
 }
 
 // listen hears what a sentinel announces until nobody is to hear it any more.
@@ -293,10 +316,12 @@ func (w *sentinelWatch) hear(master string, one *sentinel) (stood bool) {
 // heed draws the conclusions from what a sentinel announced.
 // See https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#pubsub-messages.
 func (w *sentinelWatch) heed(master string, one *sentinel, m *redis.Message) {
-	if !concerns(m, master) {
+	name, addr := subject(m)
+	if name != master {
 		return
 	}
-	if failoverBegins[m.Channel] && w.client.config.Sentinel.WriteGate && w.client.writes.shut(one.addr) {
+	// A failover of a master that was left already is no reason to wait any more.
+	if failoverBegins[m.Channel] && addr == w.client.server() && w.client.config.Sentinel.WriteGate && w.client.writes.shut(one.addr) {
 		w.client.log.Info("redis writes held", "sentinel", one.addr, "announced", m.Channel)
 	}
 	switch {
@@ -320,18 +345,20 @@ var failoverBegins = map[string]bool{
 	"+failover-state-send-slaveof-noone": true, "+failover-state-wait-promotion": true,
 }
 
-// concerns reports whether an announcement is about our master or one of its
-// nodes: "master <name> …", "<type> <its name> <ip> <port> @ <name> …", or for a
-// switch "<name> …".
-func concerns(m *redis.Message, master string) bool {
+// subject is the name and the address of the master that an announcement is
+// about: "master <name> <ip> <port>", "<type> <its name> <ip> <port> @ <name> <ip>
+// <port>", or for a switch "<name> <old ip> <old port> …".
+func subject(m *redis.Message) (name, addr string) {
 	words := strings.Fields(m.Payload)
 	switch {
-	case len(words) > 0 && m.Channel == "+switch-master":
-		return words[0] == master
-	case len(words) > 1 && words[0] == "master":
-		return words[1] == master
-	case len(words) > 5 && words[4] == "@":
-		return words[5] == master
+	case len(words) > 2 && m.Channel == "+switch-master":
+	case len(words) > 3 && words[0] == "master":
+		words = words[1:]
+	case len(words) > 7 && words[4] == "@":
+		words = words[5:]
+	default:
+		return "", ""
 	}
-	return false
+	addr, _ = nodeAddress(words[1], words[2]) // an odd one is nobody's
+	return words[0], addr
 }

@@ -2,7 +2,9 @@ package redisconn_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -161,6 +163,7 @@ func TestTheWordOfTheMinorityAboutThePastMovesNobody(t *testing.T) {
 		cfg.Connection.Addrs = append(cfg.Connection.Addrs, other.Addr())
 	}
 	cfg.Sentinel.Master = "mymaster"
+	cfg.Timeouts.Dial, cfg.Timeouts.Operation = 10*time.Second, 10*time.Second // so that those who hang are not asked again
 	client := openClient(t, cfg)
 	moved(t, client, two)
 	eventually(t, "the first look at the deployment", func() bool { return client.Health(t.Context()).Quorum != nil })
@@ -170,6 +173,9 @@ func TestTheWordOfTheMinorityAboutThePastMovesNobody(t *testing.T) {
 		q := client.Health(t.Context()).Quorum
 		return q.Answering == 1
 	})
+	asked := func() int { return strings.Count(sentinels[2].heard(), "get-master-addr-by-name") }
+	before := asked()
+	redisconntest.Eventually(t, 4*sentinelPoll, "it is asked again", func() bool { return asked() > before })
 	if client.Stats().Failovers != 0 {
 		t.Error("moved to the past")
 	}
@@ -240,6 +246,10 @@ func TestHealthKnowsTheNodesAndTheQuorum(t *testing.T) {
 		t.Errorf("quorum %+v", q)
 	}
 
+	if text, err := json.Marshal(health); err != nil || !strings.Contains(string(text), `"replication_link":"up","lag_bytes":`) {
+		t.Errorf("%s, %v", text, err)
+	}
+
 	warned := func(text string) {
 		t.Helper()
 		redisconntest.Eventually(t, 15*time.Second, "health warns: "+text, func() bool {
@@ -270,6 +280,193 @@ func TestHealthKnowsTheNodesAndTheQuorum(t *testing.T) {
 			t.Errorf("told %q, want %q", told, want)
 		}
 	}
+}
+
+// The pool of a master that was left is closed under those who wait in it. They
+// were told that the client is closed, which was not true.
+func TestCallsThatWaitForAConnectionToTheOldMasterGetOneToTheNew(t *testing.T) {
+	t.Parallel()
+	one, two := redisconntest.NewServer(t), redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, one.Addr(), 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master, cfg.Pool.Size, cfg.Timeouts.Operation = "mymaster", 1, 10*time.Second
+	client := openClient(t, cfg)
+	holding := make(chan struct{})
+	held := make(chan error, 1)
+	go func() {
+		held <- client.Watch(t.Context(), func(tx *redis.Tx) error {
+			close(holding)
+			return tx.BLPop(t.Context(), 0, "queue").Err()
+		}, "k")
+	}()
+	<-holding
+	waited := make(chan error, 1)
+	go func() { waited <- client.Incr(t.Context(), "n").Err() }()
+	eventually(t, "a call waits for the connection", func() bool { return client.Stats().Pool.Waiting == 1 })
+	fake.name(two.Addr(), 2)
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	if err := <-held; !errors.Is(err, redisconn.ErrMaybeApplied) {
+		t.Error("the one who held it:", err)
+	}
+}
+
+// A reload leaves a BLPOP where it is, and the failover after it forgot that
+// there was another generation before the last: the call stayed with a server
+// that nobody pushed to any more.
+func TestCallsThatAReloadLeftBehindMoveWithTheMaster(t *testing.T) {
+	t.Parallel()
+	one, two := redisconntest.NewServer(t), redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, one.Addr(), 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master = "mymaster"
+	client := openClient(t, cfg)
+	popped := blocked(t, client)
+	if err := client.ForceReconnect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-popped:
+		t.Fatalf("a reload ended the BLPOP: %v", err)
+	default:
+	}
+	fake.name(two.Addr(), 2)
+	select {
+	case err := <-popped:
+		if !errors.Is(err, redisconn.ErrMaybeApplied) {
+			t.Error(err)
+		}
+	case <-time.After(4 * sentinelPoll):
+		t.Error("the BLPOP stays with the old master")
+	}
+}
+
+func TestAMasterThatCannotBeReachedIsNotMovedTo(t *testing.T) {
+	t.Parallel()
+	one := redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, one.Addr(), 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master = "mymaster"
+	client := openClient(t, cfg)
+	fake.name(redisconntest.ReserveAddr(t), 2)
+	asked := func() int { return strings.Count(fake.heard(), "get-master-addr-by-name") }
+	before := asked()
+	redisconntest.Eventually(t, 4*sentinelPoll, "the sentinel is asked again and again", func() bool { return asked() > before+5 })
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil || client.Stats().Failovers != 0 {
+		t.Errorf("%v, %d failovers", err, client.Stats().Failovers)
+	}
+	if told := eventsOf(client, redisconn.EventReloadFailed); len(told) != 1 || told[0].Class != redisconn.ClassRefused || told[0].Stage != redisconn.StageDial || told[0].Node == "" {
+		t.Errorf("told %+v, want the reason once", told)
+	}
+	cfg.Timeouts.Connect = 300 * time.Millisecond
+	var failed *redisconn.ConnectError
+	if err := newClient(t, cfg).Connect(t.Context()); !errors.As(err, &failed) || failed.Class != redisconn.ClassRefused || failed.Stage != redisconn.StageDial {
+		t.Errorf("a client that begins now: %v", err)
+	}
+}
+
+func TestSentinelsThatNobodyNamesAnyMoreAreForgotten(t *testing.T) {
+	t.Parallel()
+	server := redisconntest.NewServer(t)
+	one, other, third := newFakeSentinel(t, server.Addr(), 1), newFakeSentinel(t, server.Addr(), 1), newFakeSentinel(t, server.Addr(), 1)
+	one.knows(other.Addr())
+	cfg := configFor(one.Addr())
+	cfg.Sentinel.Master, cfg.Timeouts.Dial = "mymaster", 3*time.Second // so that a sentinel that hangs is busy when it is asked again
+	client := openClient(t, cfg)
+	known := func() []string { return redisconn.KnownSentinels(client) }
+	eventually(t, "another sentinel is learnt", func() bool { return slices.Contains(known(), other.Addr()) && other.subscriptions() > 0 })
+	other.hang()
+	one.knows(third.Addr())
+	redisconntest.Eventually(t, 4*sentinelPoll, "and forgotten for a third", func() bool {
+		return slices.Equal(known(), []string{one.Addr(), third.Addr()})
+	})
+	redisconntest.Eventually(t, 4*sentinelPoll, "which is told", func() bool {
+		var told []string
+		for _, e := range eventsOf(client, redisconn.EventTopology) {
+			told = append(told, e.Detail)
+		}
+		all := strings.Join(told, "\n")
+		return strings.Contains(all, "sentinel "+other.Addr()+" is gone") && strings.Contains(all, "sentinel "+third.Addr()+" appeared")
+	})
+}
+
+func TestASubscriptionToASentinelThatHangsIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	server := redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, server.Addr(), 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master = "mymaster"
+	openClient(t, cfg)
+	eventually(t, "the subscription", func() bool { return fake.subscriptions() == 1 })
+	// It announces nothing and does not answer PING: after 10 s and two more that is a broken link.
+	redisconntest.Eventually(t, 30*time.Second, "another subscription", func() bool { return fake.subscriptions() > 1 })
+}
+
+// What is announced may come late or mean nothing any more.
+func TestAnnouncementsAreHeldAgainstTheSentinelsWord(t *testing.T) {
+	t.Parallel()
+	server := redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, server.Addr(), 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master, cfg.Sentinel.WriteGate = "mymaster", true
+	client := openClient(t, cfg)
+	host, port, _ := strings.Cut(server.Addr(), ":")
+	about := func(addr string) string {
+		h, p, _ := strings.Cut(addr, ":")
+		return strings.Join([]string{"slave", addr, h, p, "@", "mymaster", host, port}, " ")
+	}
+	redisconn.Announce(client, "+try-failover", "master other "+host+" "+port)
+	if redisconn.WritesHeld(client) {
+		t.Error("writes are held for another master")
+	}
+	redisconn.Announce(client, "+try-failover", "master mymaster 10.1.2.3 6379")
+	if redisconn.WritesHeld(client) {
+		t.Error("writes are held for a master that was left")
+	}
+	redisconn.Announce(client, "+try-failover", "master mymaster "+host+" "+port)
+	eventually(t, "writes are let go, for no sentinel says that it fails over", func() bool { return !redisconn.WritesHeld(client) })
+	redisconn.Announce(client, "+try-failover", "master mymaster "+host+" "+port)
+	redisconn.Announce(client, "-failover-abort-no-good-slave", "master mymaster "+host+" "+port)
+	if redisconn.WritesHeld(client) {
+		t.Error("writes are held after the sentinel gave up")
+	}
+	redisconn.Announce(client, "+selected-slave", about(server.Addr()))
+	eventually(t, "the choice of who is the master already is forgotten", func() bool { return redisconn.Chosen(client) == "" })
+	nobody := redisconntest.ReserveAddr(t)
+	redisconn.Announce(client, "+selected-slave", about(nobody))
+	if redisconn.Chosen(client) != nobody {
+		t.Error("the choice is not known")
+	}
+	redisconn.Announce(client, "-failover-abort-slave-timeout", "master mymaster "+host+" "+port)
+	if redisconn.Chosen(client) != "" || client.Stats().Failovers != 0 {
+		t.Error("the choice outlasts the failover")
+	}
+}
+
+// A configuration that is read anew leads to the sentinels in another way.
+func TestAnotherGenerationListensToItsOwnSentinels(t *testing.T) {
+	t.Parallel()
+	server := redisconntest.NewServer(t)
+	fake := newFakeSentinel(t, server.Addr(), 1)
+	cfg := configFor(fake.Addr())
+	cfg.Sentinel.Master = "mymaster"
+	client := openClient(t, cfg)
+	eventually(t, "the subscription", func() bool { return fake.subscriptions() == 1 })
+	if err := client.ForceReconnect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	redisconntest.Eventually(t, 4*sentinelPoll, "another subscription", func() bool { return fake.subscriptions() == 2 })
+	if err := client.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Error(err)
+	}
+	fake.hang()
+	eventually(t, "that nobody names the master", func() bool {
+		return redisconn.ClassOf(client.ForceReconnect(t.Context())) == redisconn.ClassTimeout
+	})
 }
 
 func TestNothingIsLeftAtTheSentinelsAfterADrain(t *testing.T) {

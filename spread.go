@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -87,9 +88,6 @@ func (cl *cluster) spreadAll(ctx context.Context, cmds []redis.Cmder) (wire []re
 
 // spreadOf makes the parts of a command, nil where it is sent as it is.
 func (cl *cluster) spreadOf(ctx context.Context, cmd redis.Cmder) *spread {
-	if _, isPart := cmd.(*placed); isPart {
-		return nil
-	}
 	s := &spread{cmd: cmd}
 	table := cl.table.Load()
 	switch r := reachOf(cmd); r {
@@ -164,7 +162,9 @@ func (s *spread) join() {
 			whole = combine(whole, value)
 		}
 	}
-	setValue(s.cmd, whole)
+	if !setValue(s.cmd, whole) {
+		s.cmd.SetErr(fmt.Errorf("redisconn: the answers of several nodes cannot be put together in a %T: use the typed method, or Do", s.cmd))
+	}
 }
 
 // failure is the error of the whole: that of a part, which says that the whole
@@ -213,8 +213,8 @@ func valueOf(cmd redis.Cmder) any {
 	return nil
 }
 
-// setValue gives a command the value that was made for it.
-func setValue(cmd redis.Cmder, value any) {
+// setValue gives a command the value that was made for it, if it is of such a type.
+func setValue(cmd redis.Cmder, value any) (ok bool) {
 	switch cmd := cmd.(type) {
 	case *redis.IntCmd:
 		n, _ := value.(int64)
@@ -236,7 +236,10 @@ func setValue(cmd redis.Cmder, value any) {
 		cmd.SetVal(list)
 	case *redis.Cmd:
 		cmd.SetVal(value)
+	default:
+		return false
 	}
+	return true
 }
 
 // combine adds a part's answer to those before: numbers are added up, lists

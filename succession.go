@@ -45,7 +45,13 @@ func (c *Client) succeed(s successor) bool {
 	c.generation.Store(next)
 	c.counts.reloads.Add(1)
 	c.monitor.Load().adopt(s, next.number)
+	if s.grace != noHurry {
+		c.lingering.cut()
+	}
 	c.background.Go(func() { c.retire(old, s.grace) })
+	if watch := c.watch.Load(); watch != nil {
+		watch.hurry() // the sentinels may be reached in another way now, or have named another master meanwhile
+	}
 	c.recorder.record(Event{Kind: EventGeneration, Attempt: next.number, Node: s.target.addr, Took: time.Since(s.began), Detail: s.reason})
 	c.log.Info("redis connections replaced", "generation", next.number, "server", s.target.addr, "reason", s.reason)
 	return true
@@ -56,6 +62,9 @@ func (c *Client) retire(g *generation, grace time.Duration) {
 	g.users.shut()
 	ctx, cancel := context.WithTimeout(c.life, grace)
 	defer cancel()
+	if grace == noHurry {
+		defer c.lingering.add(g, cancel)()
+	}
 	g.users.awaitEmpty(ctx)
 	if err := g.close(); err != nil {
 		c.log.Warn("closing replaced redis connections", "generation", g.number, "error", err)

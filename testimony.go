@@ -111,17 +111,15 @@ func (t testimony) answering() (n int) {
 	return n
 }
 
-// failingOver reports whether a sentinel is amid a failover.
-func (t testimony) failingOver() bool {
-	return slices.ContainsFunc(t.words, func(w word) bool { return strings.Contains(w.flags, "failover_in_progress") })
-}
+// failsOver reports whether the sentinel is amid a failover.
+func (w word) failsOver() bool { return strings.Contains(w.flags, "failover_in_progress") }
 
 // chosen is the replica that a failover under way will make the master, if a
 // sentinel has chosen one.
 func (t testimony) chosen() (addr string, ok bool) {
 	for _, w := range t.words {
 		for _, replica := range w.replicas {
-			if strings.Contains(replica["flags"], "promoted") && strings.Contains(w.flags, "failover_in_progress") {
+			if strings.Contains(replica["flags"], "promoted") && w.failsOver() {
 				addr, err := nodeAddress(replica["ip"], replica["port"])
 				return addr, err == nil
 			}

@@ -3,6 +3,7 @@ package redisconn_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +16,9 @@ func TestSlotsAreThoseOfTheServer(t *testing.T) {
 		if got, want := redisconn.SlotOf(key), redisconntest.SlotOf(key); got != want {
 			t.Errorf("%q is in slot %d, want %d", key, got, want)
 		}
+	}
+	if got := redisconn.CrossSlot("a", "b", "c", "d", "e", "f", "g").Error(); !strings.HasPrefix(got, "7 keys in 7 slots (") || !strings.HasSuffix(got, " …)") {
+		t.Error(got)
 	}
 	if got := fmt.Sprint(redisconn.SlotRanges([]int{0, 1, 2, 5, 7, 8})); got != "[0-2 5 7-8]" {
 		t.Error(got)
@@ -147,8 +151,26 @@ func FuzzATopologyServesEachSlotOnce(f *testing.F) {
 		shards, uncovered, _, err := redisconn.Topology([]any{
 			slots(first, last, node(host, port, "a")), slots(second, end, node(other, port, "b")),
 		}, "10.0.0.1:6379")
-		if err == nil && (len(shards) == 0 || strings.Contains(uncovered, "-1")) {
-			t.Errorf("%v, %s", shards, uncovered)
+		if err != nil {
+			return
+		}
+		served := [16384]int{}
+		for _, ranges := range append([][]string{{uncovered}}, shards...) {
+			for text := range strings.SplitSeq(ranges[0], ", ") {
+				from, to, isRange := strings.Cut(text, "-")
+				if !isRange {
+					to = from
+				}
+				begin, _ := strconv.Atoi(from)
+				for last, _ := strconv.Atoi(to); text != "" && begin <= last; begin++ {
+					served[begin]++
+				}
+			}
+		}
+		for slot, times := range served {
+			if times != 1 {
+				t.Fatalf("slot %d is there %d times: %v, %s", slot, times, shards, uncovered)
+			}
 		}
 	})
 }

@@ -21,8 +21,8 @@ const maxHold = 10 * time.Second
 type writeGate struct {
 	held atomic.Pointer[hold]
 
-	mu sync.Mutex      // guards by
-	by map[string]bool // the sentinels that announced a failover and have not ended it
+	mu sync.Mutex           // guards by
+	by map[string]time.Time // the sentinels that announced a failover and have not ended it, and when they last did
 }
 
 // hold is a stretch of time in which writes wait.
@@ -38,9 +38,9 @@ func (g *writeGate) shut(sentinel string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.by == nil {
-		g.by = map[string]bool{}
+		g.by = map[string]time.Time{}
 	}
-	g.by[sentinel] = true
+	g.by[sentinel] = time.Now()
 	if g.held.Load() != nil {
 		return false
 	}
@@ -51,10 +51,19 @@ func (g *writeGate) shut(sentinel string) bool {
 }
 
 // abort ends the hold of a sentinel that gave up; another one may go on.
-func (g *writeGate) abort(sentinel string) {
+func (g *writeGate) abort(sentinel string) { g.settle(sentinel, time.Now()) }
+
+// settle ends the hold of a sentinel that fails nothing over, by its own word at
+// some time: what it announced since then stands. The word of others is no
+// reason to let writes go, for only the one that does it knows.
+func (g *writeGate) settle(sentinel string, at time.Time) {
 	g.mu.Lock()
-	delete(g.by, sentinel)
-	over := len(g.by) == 0
+	announced, holds := g.by[sentinel]
+	over := holds && !announced.After(at)
+	if over {
+		delete(g.by, sentinel)
+		over = len(g.by) == 0
+	}
 	g.mu.Unlock()
 	if over {
 		g.open()

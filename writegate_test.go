@@ -29,10 +29,16 @@ func TestWritesAreHeldUntilEverySentinelGaveUpOrTheMasterChanged(t *testing.T) {
 			t.Error("nobody fails over any more")
 		}
 		g.Shut("s1")
+		stale := g.Stale()
 		time.Sleep(time.Second)
 		if held := g.Open(); held != time.Second || g.Held() {
 			t.Errorf("held for %s", held)
 		}
+		g.Shut("s1")
+		if stale() != 0 || !g.Held() {
+			t.Error("the end of one hold ended another")
+		}
+		g.Open()
 	})
 }
 

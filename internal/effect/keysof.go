@@ -39,9 +39,6 @@ func (k Keys) places(args arguments) (first, step, count int) {
 
 // keyAt is an argument as the server will read it.
 func keyAt(args []any, i int) (string, bool) {
-	if i >= len(args) {
-		return "", false
-	}
 	switch key := args[i].(type) {
 	case string:
 		return key, true

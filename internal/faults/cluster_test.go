@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -442,14 +443,18 @@ func TestARogueAddressIsNotGivenThePassword(t *testing.T) {
 }
 
 func TestAClusterClientLeavesNothingBehind(t *testing.T) {
-	bothSides(t, rowClusterLeaks,
+	oneAfterTheOther(t, rowClusterLeaks,
 		func(t *testing.T) string {
 			cluster := redisconntest.NewCluster(t, 3, 0)
-			client := clusterPlain(t, cluster)
-			return leftovers(t, cluster, client, func() error { return client.Close() })
+			before := runtime.NumGoroutine()
+			client := redis.NewClusterClient(cluster.ClusterOptions())
+			left := leftovers(t, cluster, client, client.Close)
+			time.Sleep(leakPause)
+			return fmt.Sprintf("%d goroutine(s) for a subscription left open, %s", max(runtime.NumGoroutine()-before, 0), left)
 		},
 		func(t *testing.T) string {
 			cluster := redisconntest.NewCluster(t, 3, 0)
+			redisconntest.NoLeaks(t)
 			client := clusterHere(t, cluster)
 			left := leftovers(t, cluster, client, func() error { return client.Shutdown(t.Context()).Err() })
 			if left != "0 connections" {
@@ -459,8 +464,7 @@ func TestAClusterClientLeavesNothingBehind(t *testing.T) {
 		})
 }
 
-// leftovers uses a client in every way and closes it. Goroutines are looked for
-// at the end of the package's tests of redisconn itself.
+// leftovers uses a client in every way, closes it and counts the connections that are left.
 func leftovers(t *testing.T, cluster *redisconntest.Cluster, client redis.UniversalClient, end func() error) string {
 	t.Helper()
 	for i := range 50 {

@@ -101,6 +101,7 @@ func gapsTold(client *redisconn.Client) (n int) {
 }
 
 func TestSubscriptionsFollowTheMaster(t *testing.T) {
+	amongOthers(t)
 	for _, c := range []struct {
 		name    string
 		limit   time.Duration // of the gap

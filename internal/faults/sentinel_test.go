@@ -46,6 +46,14 @@ func openSentinel(t *testing.T, s *redisconntest.Sentinel, change func(*rediscon
 	})
 }
 
+// amongOthers lets a test run beside others that wait for sentinels most of their
+// time, unless what it measures goes onto a page.
+func amongOthers(t *testing.T) {
+	if !measuringAll() {
+		t.Parallel()
+	}
+}
+
 // announced waits for the sentinels' +switch-master, on subscriptions of its own.
 func announced(t *testing.T, s *redisconntest.Sentinel) (at func() time.Time) {
 	t.Helper()
@@ -147,7 +155,7 @@ func (f *failover) adds() string {
 }
 
 // holdsPromises checks what is promised of every failover.
-func (f *failover) holdsPromises(t *testing.T) {
+func (f *failover) holdsPromises(t *testing.T, callers int) {
 	t.Helper()
 	if f.repeatable.failed.Load() > 0 {
 		t.Errorf("%d of %d SET failed, %d of them with maybe; first other: %v",
@@ -156,9 +164,9 @@ func (f *failover) holdsPromises(t *testing.T) {
 	if f.adding.plainly.Load() > 0 {
 		t.Errorf("%d HINCRBY failed without maybe; first: %v", f.adding.plainly.Load(), f.adding.firstPlain())
 	}
-	// More than the pool's connections cannot have been on their way.
-	if size := int64(redisconn.DefaultConfig().Pool.Size); f.adding.maybe.Load() > size {
-		t.Errorf("%d HINCRBY were told maybe, %d could have been in flight", f.adding.maybe.Load(), size)
+	// Each caller has one call at a time, and is told once: on its next attempt it waits.
+	if f.adding.maybe.Load() > int64(callers) {
+		t.Errorf("%d HINCRBY were told maybe, %d could have been in flight", f.adding.maybe.Load(), callers)
 	}
 	if len(f.verdict.Twice) > 0 {
 		t.Errorf("audit: %v", f.verdict)
@@ -166,6 +174,7 @@ func (f *failover) holdsPromises(t *testing.T) {
 }
 
 func TestKilledMasterCostsOnlyTheWritesInFlight(t *testing.T) {
+	amongOthers(t)
 	const callers, slack = 50, 300 * time.Millisecond
 	kill := func(t *testing.T, dial sentinelDialer) *failover {
 		s := redisconntest.NewSentinel(t)
@@ -188,13 +197,14 @@ func TestKilledMasterCostsOnlyTheWritesInFlight(t *testing.T) {
 				f = kill(t, sentinelHere)
 				return f.lag
 			})
-			f.holdsPromises(t)
+			f.holdsPromises(t, callers)
 			rowSentinelKillIncr.Here("%s", f.adds())
 			return sets(f)
 		})
 }
 
 func TestStoppedMasterIsLeftAndNotReturnedTo(t *testing.T) {
+	amongOthers(t)
 	const callers, slack = 50, 300 * time.Millisecond
 	stop := func(t *testing.T, dial sentinelDialer) (f *failover, toOld int) {
 		s := redisconntest.NewSentinel(t)
@@ -231,7 +241,7 @@ func TestStoppedMasterIsLeftAndNotReturnedTo(t *testing.T) {
 				f, toOld = stop(t, sentinelHere)
 				return f.lag
 			})
-			f.holdsPromises(t)
+			f.holdsPromises(t, callers)
 			if toOld > 0 {
 				t.Errorf("%d writes went to the old master", toOld)
 			}
@@ -248,6 +258,7 @@ func lateKeys() []string {
 }
 
 func TestPlannedFailoverLosesNoWriteThatTheGateHolds(t *testing.T) {
+	amongOthers(t)
 	const callers, pause = 10, 2 * time.Second
 	plan := func(t *testing.T, dial sentinelDialer) *failover {
 		s := redisconntest.NewSentinel(t)
@@ -284,6 +295,7 @@ func TestPlannedFailoverLosesNoWriteThatTheGateHolds(t *testing.T) {
 // The connection that a transaction was told READONLY on went back into the
 // pool and served the next one, for as long as the program ran.
 func TestTransactionsLeaveADemotedMaster(t *testing.T) {
+	amongOthers(t)
 	const watched = 3 * time.Second
 	demote := func(t *testing.T, dial func(t *testing.T, s *redisconntest.Sentinel, sentinel string) redis.UniversalClient) (failed, tried int, moved time.Duration) {
 		s := redisconntest.NewSentinel(t, redisconntest.WithSentinels(1))
@@ -351,6 +363,7 @@ func TestTransactionsLeaveADemotedMaster(t *testing.T) {
 }
 
 func TestAllSentinelsRefused(t *testing.T) {
+	amongOthers(t)
 	const budget, slack = time.Second, 100 * time.Millisecond
 	addrs := []string{redisconntest.ReserveAddr(t), redisconntest.ReserveAddr(t), redisconntest.ReserveAddr(t)}
 	bothSides(t, rowSentinelRefused,
@@ -385,6 +398,7 @@ func TestAllSentinelsRefused(t *testing.T) {
 }
 
 func TestSentinelsThatHangOrLieAreNotInTheWay(t *testing.T) {
+	amongOthers(t)
 	const discovery = time.Second
 	bothSides(t, rowSentinelLost,
 		func(t *testing.T) string {
@@ -436,7 +450,7 @@ func TestNothingIsLeftOfASentinelDeployment(t *testing.T) {
 		use()
 		redisconntest.Eventually(t, 5*time.Second, "goroutines and connections end", func() bool {
 			goroutines, links = runtime.NumGoroutine()-before, connections()-open
-			return goroutines <= 0 && links <= 0 || time.Now().IsZero()
+			return goroutines <= 0 && links <= 0
 		})
 		return max(goroutines, 0), max(links, 0)
 	}
