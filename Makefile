@@ -105,4 +105,4 @@ browser-test: deps ## the status page in a real Chromium: installs one where it 
 screenshots: deps ## take the pictures in docs/images anew; look at them before you commit them
 	@scripts/need-chromium
 	@mkdir -p docs/images
-	cd statuspage/browsertest && $(GO) test -count=1 -run Screenshots . -args -screenshots $(CURDIR)/docs/images
+	cd statuspage/browsertest && $(GO) test -count=1 -run 'Screenshots|Deployments' . -args -screenshots $(CURDIR)/docs/images

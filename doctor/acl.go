@@ -54,6 +54,9 @@ func checkPermissions(ctx context.Context, p *Patient) Finding {
 	if p.Client() == nil {
 		return p.own(idAnswer, "", "") // the reason why there is nobody to ask
 	}
+	if p.isDeserted() {
+		return p.deserted()
+	}
 	user, err := p.client.ACLWhoAmI(ctx).Result()
 	if err != nil {
 		return unanswered("ACL WHOAMI", err)

@@ -64,7 +64,6 @@ func TestWhatAServerTellsIsJudged(t *testing.T) {
 		seconds := fmt.Sprint(time.Now().Add(skew).Unix())
 		return "*2\r\n" + bulk(seconds) + bulk("0")
 	}
-	cluster := func(pairs ...string) map[string]string { return with(told("redis_mode", "cluster"), pairs...) }
 	for _, row := range []struct {
 		name    string
 		id      string
@@ -92,14 +91,6 @@ func TestWhatAServerTellsIsJudged(t *testing.T) {
 		{"neither INFO nor HELLO", "RC-P001", map[string]string{"info": "-NOPERM no", "hello": "-ERR unknown command"}, doctor.OutcomeSkip, "does not say"},
 		{"a role untold", "RC-P002", told("role", ""), doctor.OutcomeSkip, "no role"},
 		{"no more PINGs", "RC-Y003", map[string]string{}, doctor.OutcomeFail, "PING"},
-
-		{"a cluster that is not well", "RC-P010", cluster("cluster info", bulk("cluster_state:fail\r\ncluster_slots_ok:16384\r\n")), doctor.OutcomeFail, "the cluster's state is fail"},
-		{"a cluster of other words", "RC-P010", cluster("cluster info", bulk("cluster_state:ok\r\n")), doctor.OutcomeFail, "does not say"},
-		{"no word of the cluster", "RC-P010", cluster("cluster info", "-NOPERM no"), doctor.OutcomeSkip, "may not run CLUSTER INFO"},
-		{"no word of the nodes", "RC-P011", cluster("cluster nodes", "-NOPERM no"), doctor.OutcomeSkip, "may not run CLUSTER NODES"},
-		{"an odd line", "RC-P011", cluster("cluster nodes", bulk("odd\n")), doctor.OutcomePass, "all 0 nodes"},
-		{"no word of the slots", "RC-P012", cluster("cluster slots", "-NOPERM no"), doctor.OutcomeSkip, "may not run CLUSTER SLOTS"},
-		{"a node without a host", "RC-P012", cluster("cluster slots", "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:"+fmt.Sprint(server.Port())), doctor.OutcomePass, "the announced address can be reached"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			cfg := configFor(answering(t, server, row.answers))

@@ -130,6 +130,7 @@ type Finding struct {
 	Cause    string   // the likely cause; empty: the check's, or its class's
 	Fix      []Remedy // what to do; empty: the check's, or its class's
 
+	at      *node           // of a cluster, where it was found
 	stage   redisconn.Stage // whose time is the check's, where connecting proved it
 	settle  bool            // it is skipped, and what needs it can go on
 	blocked string          // it is skipped because of this check

@@ -20,14 +20,14 @@ var clientChecks = []Check{
 			{"replace idle connections before the server closes them: set pool.idle_timeout below its timeout", "{cli} CONFIG GET timeout"},
 			{"or let the server keep them", "{cli} CONFIG SET timeout 0"},
 		},
-		Run: checkIdle,
+		Run: everywhere(checkIdle),
 	},
 	{
 		ID: idKeepalive, Layer: LayerClient, Title: "the server notices clients that are gone", Needs: []string{idAnswer},
 		About: "tcp-keepalive: without it, connections of clients that vanished without a word count against maxclients for ever. The client's own keepalive, which finds a server that is gone, is always on.",
 		Cause: "tcp-keepalive 0 in the server's configuration",
 		Fix:   []Remedy{{"switch it on; 300 seconds is the default", "{cli} CONFIG SET tcp-keepalive 300"}},
-		Run:   checkKeepalive,
+		Run:   everywhere(checkKeepalive),
 	},
 }
 

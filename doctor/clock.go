@@ -20,14 +20,14 @@ var clockChecks = []Check{
 			{"see whether this machine's clock is synchronized", "timedatectl status"},
 			{"see the server's, in seconds", "{cli} TIME"},
 		},
-		Run: checkClock,
+		Run: everywhere(checkClock),
 	},
 	{
 		ID: idRenewal, Layer: LayerClock, Title: "the server's certificates last for a while", Needs: []string{idDates}, Quiet: true,
-		About: "The first certificate of the server's chain to end, against tls.expiry_warning: by default two weeks, time to renew it twice by hand. (This client's own certificate has the warning RC-C105.)",
+		About: "The first certificate of the server's chain to end, of each node of a cluster, against tls.expiry_warning: by default two weeks, time to renew it twice by hand. (This client's own certificate has the warning RC-C105.)",
 		Cause: "a renewal that is due, or that does not happen by itself as it should",
 		Fix:   []Remedy{{"renew it, then make the server read it", "{cli} CONFIG SET tls-cert-file PATH tls-key-file PATH"}},
-		Run:   checkRenewal,
+		Run:   everywhere(checkRenewal),
 	},
 }
 
@@ -37,7 +37,7 @@ const skewLimit = time.Second
 
 func checkClock(ctx context.Context, p *Patient) Finding {
 	sent := time.Now()
-	server, err := p.client.Time(ctx).Result()
+	server, err := p.at.asks.Time(ctx).Result()
 	if err != nil {
 		return unanswered("TIME", err)
 	}
@@ -53,12 +53,19 @@ func checkClock(ctx context.Context, p *Patient) Finding {
 	return Warn(fmt.Sprintf("the server's clock is %s behind this machine's", Fact{Value: -skew}), evidence...)
 }
 
-func checkRenewal(_ context.Context, p *Patient) Finding {
+func checkRenewal(ctx context.Context, p *Patient) Finding {
 	if !p.config.TLS.Enabled {
 		return NotNeeded("there is no certificate, the link is in clear")
 	}
-	first := p.look.chain[0]
-	for _, cert := range p.look.chain[1:] {
+	seen := p.look
+	if len(p.nodes) > 0 { // it was one node's
+		seen = p.glance(ctx)
+	}
+	if len(seen.chain) == 0 {
+		return Skip("the node showed no certificate")
+	}
+	first := seen.chain[0]
+	for _, cert := range seen.chain[1:] {
 		if cert.NotAfter.Before(first.NotAfter) {
 			first = cert
 		}

@@ -22,8 +22,12 @@
 // every stage proved; then it looks at what a client never looks at: each address
 // behind a name, the certificate apart from its verification, the server's
 // settings. It changes nothing on the server. A command that the user may not
-// run skips the check, with that reason. Addresses that servers announce are
-// dialled and never sent a password.
+// run skips the check, with that reason. The nodes of a cluster are asked as the
+// program's client asks them: only at addresses that connection.allow_addrs lets it
+// be sent to. Addresses that sentinels name are dialled and sent nothing.
+//
+// Of a cluster every node is asked. A check of a server is made at each, and the
+// worst that is found counts, with the name of the node.
 //
 // # Reports
 //

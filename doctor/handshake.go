@@ -54,7 +54,11 @@ var handshakeChecks = []Check{
 		About: "LOADING: it reads its data from disk. BUSY: a script runs for too long. MASTERDOWN: a replica without its master that may not answer.",
 		Fix:   []Remedy{{"see what it is doing", "{cli} INFO persistence"}},
 		Run: func(_ context.Context, p *Patient) Finding {
-			return p.own(idReady, redisconn.StageReady, p.proof.Step(redisconn.StageReady).Said)
+			ready := p.proof.Step(redisconn.StageReady)
+			if ready.Outcome != OutcomePass { // it is ready, and of another kind
+				ready.Said = "the server is ready"
+			}
+			return p.own(idReady, redisconn.StageReady, ready.Said)
 		},
 	},
 	{

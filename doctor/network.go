@@ -88,12 +88,13 @@ func checkAddresses(ctx context.Context, p *Patient) Finding {
 	if p.proof.Step(redisconn.StageResolve).Outcome != OutcomePass {
 		return NotNeeded("there is no name")
 	}
-	addrs, err := net.DefaultResolver.LookupHost(ctx, p.host())
+	host, port, _ := net.SplitHostPort(p.config.Connection.Addrs[0]) // validated
+	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
 		return Fail(redisconn.ClassDNS, err.Error())
 	}
 	for i, addr := range addrs {
-		addrs[i] = net.JoinHostPort(addr, p.port())
+		addrs[i] = net.JoinHostPort(addr, port)
 	}
 	return judgeAddresses(p.reach(ctx, addrs))
 }

@@ -27,7 +27,7 @@ func (p *Patient) owner() string {
 	case redisconn.StageTLS, redisconn.StageHandshake:
 		return ownerOf(broken, p.proof.Class)
 	case redisconn.StageReady:
-		if p.proof.Class == redisconn.ClassConfig { // the server is of another kind
+		if p.proof.Class == redisconn.ClassConfig || p.proof.Class == redisconn.ClassMode { // the server is of another kind
 			return idMode
 		}
 		return idReady

@@ -25,8 +25,8 @@ type Patient struct {
 	client   *redisconn.Client // nil when the configuration cannot be used
 	proof    *Proof            // what connecting proved
 	look     *look             // at the server's certificate, nil without TLS
-	infos    *answer[map[string]string]
-	settings map[string]answer[string]
+	nodes    []*node           // of a cluster, as the client knows them
+	at       *node             // whom checks ask: the server, or the node whose turn it is
 	secrets  secrets
 	unlocked bool          // whoever reaches the server is let in
 	stall    time.Duration // the longest this machine was found to stand still
@@ -53,8 +53,11 @@ func (p *Patient) Client() *redisconn.Client {
 var namesMaster = regexp.MustCompile(`name (\S+) as the master$`)
 
 // addr is where the server is: behind sentinels the master that they name, or
-// the first of them while they name none.
+// the first of them while they name none; of a cluster the node that is asked.
 func (p *Patient) addr() string {
+	if p.at != nil && p.at.Addr != "" {
+		return p.at.Addr
+	}
 	if named := namesMaster.FindStringSubmatch(p.proof.Step(redisconn.StageDiscover).Said); named != nil {
 		return named[1]
 	}
@@ -108,6 +111,9 @@ func (p *Patient) dial(ctx context.Context, network, addr string) (net.Conn, err
 func (p *Patient) open(ctx context.Context, change func(*redisconn.Config)) (*redisconn.Client, error) {
 	cfg := p.config.Clone()
 	cfg.Mode, cfg.Connection.Addrs, cfg.Sentinel = redisconn.ModeStandalone, []string{p.addr()}, redisconn.SentinelConfig{}
+	if len(p.nodes) > 0 {
+		cfg.Mode = redisconn.ModeCluster
+	}
 	cfg.Pool = redisconn.PoolConfig{Size: 1}
 	change(&cfg)
 	client, err := redisconn.New(cfg, p.clientOptions()...)
@@ -136,31 +142,27 @@ func (p *Patient) server() *redisconn.ServerInfo {
 
 // info is what the server says of itself.
 func (p *Patient) info(ctx context.Context) (map[string]string, error) {
-	if p.infos == nil {
-		text, err := p.client.Info(ctx).Result()
-		fields := map[string]string{}
-		for line := range strings.Lines(text) {
-			if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-				fields[key] = value
-			}
-		}
-		p.infos = &answer[map[string]string]{fields, err}
+	n := p.at
+	if n.infos == nil {
+		text, err := n.asks.Info(ctx).Result()
+		n.infos = &answer[map[string]string]{fieldsOf(text), err}
 	}
-	return p.infos.value, p.infos.err
+	return n.infos.value, n.infos.err
 }
 
 // setting is one of the server's settings, asked for by its name alone: all of
 // them together would bring its passwords here.
 func (p *Patient) setting(ctx context.Context, name string) (string, error) {
-	a, asked := p.settings[name]
+	n := p.at
+	a, asked := n.settings[name]
 	if !asked {
-		values, err := p.client.ConfigGet(ctx, name).Result()
+		values, err := n.asks.ConfigGet(ctx, name).Result()
 		value, known := values[name]
 		if err == nil && !known {
 			err = fmt.Errorf("%w %s", errUnknownSetting, name)
 		}
 		a = answer[string]{value, err}
-		p.settings[name] = a
+		n.settings[name] = a
 	}
 	return a.value, a.err
 }

@@ -116,6 +116,7 @@ func attemptsOf(err error) int {
 type witness struct {
 	warnings []redisconn.Warning
 	proved   map[redisconn.Stage]Step
+	cluster  string           // what was found of one
 	failure  *redisconn.Event // the last
 }
 
@@ -125,6 +126,10 @@ func (w *witness) hear(e redisconn.Event) {
 		w.warnings = append(w.warnings, *e.Warning)
 	case redisconn.EventStage:
 		w.proved[e.Stage] = Step{e.Stage, OutcomePass, e.Detail, e.Took}
+	case redisconn.EventTopology:
+		if strings.HasPrefix(e.Detail, "cluster") && w.cluster == "" {
+			w.cluster = e.Detail
+		}
 	case redisconn.EventAttempt:
 		w.failure = &e
 	}
@@ -138,6 +143,9 @@ func (w *witness) proof(cfg redisconn.Config, err error) *Proof {
 		p = Unproved(redisconn.FieldErrors(err))
 	case err == nil:
 		for _, s := range w.proved {
+			if s.Stage == redisconn.StageReady && w.cluster != "" {
+				s.Said += "; " + w.cluster
+			}
 			p.Steps = append(p.Steps, s)
 		}
 	case w.failure != nil:

@@ -120,9 +120,12 @@ func examine(ctx context.Context, p *Patient, o Options) *Report {
 		o.Offline = true // there is nothing to connect for
 	}
 	o.Timeout, o.FailOn = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail)
-	p.options, p.settings = o, map[string]answer[string]{}
+	p.options = o
 	r := &Report{Began: time.Now(), FailOn: o.FailOn, about: p.about}
 	r.WaitOver = p.connect(ctx)
+	if p.Client() != nil {
+		p.visit(ctx)
+	}
 	p.secrets = secretsOf(p.config, p.proof.Class != redisconn.ClassConfig)
 	r.secrets = p.secrets
 	if p.client != nil {
@@ -216,7 +219,7 @@ func (p *Patient) make(ctx context.Context, check Check, made map[string]Result)
 	switch finding.Outcome {
 	case OutcomeSkip:
 		result.Took = 0
-		result.Fix = p.steps(finding.Fix)
+		result.Fix = p.steps(finding.at, finding.Fix)
 	case OutcomeWarn, OutcomeFail:
 		p.explain(&result, check, finding)
 	}
@@ -238,6 +241,9 @@ func (p *Patient) find(ctx context.Context, check Check, made map[string]Result)
 		if need, known := made[id]; known && !need.settled {
 			return Finding{Outcome: OutcomeSkip, Detail: "needs " + id, blocked: rootOf(need)}
 		}
+	}
+	if p.isDeserted() && check.Layer != LayerTopology && slices.Contains(check.Needs, idAnswer) {
+		return p.deserted()
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
 	defer cancel()
@@ -262,14 +268,19 @@ func (p *Patient) explain(r *Result, check Check, finding Finding) {
 	if len(fix) == 0 && info.Next != "" {
 		fix = []Remedy{{Text: info.Next}}
 	}
-	r.Fix = p.steps(fix)
+	r.Fix = p.steps(finding.at, fix)
 }
 
 // printable makes a text fit to be shown.
 func (p *Patient) printable(text string) string { return printable(p.secrets.hide(text)) }
 
-// steps are the steps of a repair, for this server.
-func (p *Patient) steps(fix []Remedy) []Remedy {
+// steps are the steps of a repair, for the node, or for this server where there is none.
+func (p *Patient) steps(at *node, fix []Remedy) []Remedy {
+	if at != nil {
+		home := p.at
+		defer func() { p.at = home }()
+		p.at = at
+	}
 	var steps []Remedy
 	for _, step := range fix {
 		steps = append(steps, Remedy{Text: p.printable(step.Text), Command: p.printable(p.fill(step.Command))})

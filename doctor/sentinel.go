@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redisconn/redisconn"
@@ -97,7 +98,12 @@ func checkWatched(ctx context.Context, p *Patient) Finding {
 		for _, node := range h.Nodes {
 			addrs = append(addrs, node.Addr)
 		}
-		return p.judgeAnnounced(ctx, unique(addrs))
+		addrs = unique(addrs)
+		dead, evidence := unreachable(p.reach(ctx, addrs))
+		if len(dead) > 0 {
+			return Fail(redisconn.ClassUnreachable, fmt.Sprintf("%d of %d announced addresses cannot be reached from here: %s", len(dead), len(addrs), strings.Join(dead, ", ")), evidence...)
+		}
+		return Pass(fmt.Sprintf("all %d announced addresses can be reached from here", len(addrs)), evidence...)
 	})
 }
 

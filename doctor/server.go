@@ -26,7 +26,7 @@ var serverChecks = []Check{
 			{"find the large keys", "{cli} --bigkeys"},
 			{"raise the limit", "{cli} CONFIG SET maxmemory BYTES"},
 		},
-		Run: checkMemory,
+		Run: everywhere(checkMemory),
 	},
 	{
 		ID: idClients, Layer: LayerServer, Title: "the server has room for this client's pool", Needs: []string{idAnswer},
@@ -37,7 +37,7 @@ var serverChecks = []Check{
 			{"raise the limit, and the limit of open files with it", "{cli} CONFIG SET maxclients NUMBER"},
 			{"lower pool.size", ""},
 		},
-		Run: checkClients,
+		Run: everywhere(checkClients),
 	},
 	{
 		ID: idPersistence, Layer: LayerServer, Title: "the server can write its data to disk", Needs: []string{idAnswer},
@@ -48,7 +48,7 @@ var serverChecks = []Check{
 			{"see where it writes to, and how much room is there", "{cli} CONFIG GET dir"},
 			{"try again", "{cli} BGSAVE"},
 		},
-		Run: checkPersistence,
+		Run: everywhere(checkPersistence),
 	},
 	{
 		ID: idReplication, Layer: LayerServer, Title: "replication works", Needs: []string{idAnswer},
@@ -58,7 +58,7 @@ var serverChecks = []Check{
 			{"see the link from both ends", "{cli} INFO replication"},
 			{"see what the server's log says of the synchronization", "journalctl -u redis-server"},
 		},
-		Run: checkReplication,
+		Run: everywhere(checkReplication),
 	},
 	{
 		ID: idVersion, Layer: LayerServer, Title: "the server's version has no known holes", Needs: []string{idAnswer},
@@ -68,7 +68,7 @@ var serverChecks = []Check{
 			{"on Debian and Ubuntu, see which holes the package closes", "apt changelog redis-server"},
 			{"update the server; until then keep users from scripts", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL SETUSER {user} -@scripting"},
 		},
-		Run: checkVersion,
+		Run: everywhere(checkVersion),
 	},
 }
 

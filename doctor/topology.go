@@ -24,8 +24,11 @@ var topologyChecks = []Check{
 	{
 		ID: idMode, Layer: LayerTopology, Title: "the server is of the kind that is configured", Needs: []string{idReady},
 		About: "What the server says of its mode is held against the configuration. A node of a cluster that is taken for a single server answers MOVED for the keys of the others; a sentinel holds no data at all.",
-		Fix:   []Remedy{{"see what the server is", "{cli} INFO server"}},
-		Run:   checkMode,
+		Fix: []Remedy{
+			{"see what the server is", "{cli} INFO server"},
+			{"set what the finding names; mode auto takes a single address for what it is", ""},
+		},
+		Run: checkMode,
 	},
 	{
 		ID: idRole, Layer: LayerTopology, Title: "the server takes writes", Needs: []string{idAnswer},
@@ -38,8 +41,9 @@ var topologyChecks = []Check{
 		Run: checkRole,
 	},
 	{
-		ID: idNodes, Layer: LayerTopology, Title: "every node answers", Needs: []string{idAnswer}, Quiet: true,
-		About: "The client's own view of the nodes of a Sentinel deployment or a cluster, each probed.",
+		ID: idNodes, Layer: LayerTopology, Title: "every node answers", Needs: []string{idAnswer},
+		About: "Every node of a Sentinel deployment or a cluster, each asked. A master that does not answer fails: what only it serves is not served.",
+		Cause: "a node that is down, that hangs, or that is cut off from here",
 		Fix:   []Remedy{{"ask the node that does not answer", "redis-cli -h HOST -p PORT PING"}},
 		Run:   checkNodes,
 	},
@@ -56,12 +60,15 @@ func (p *Patient) mode(ctx context.Context) string {
 
 func checkMode(ctx context.Context, p *Patient) Finding {
 	if p.Client() == nil {
-		return p.own(idMode, redisconn.StageReady, "").
-			because("the address of a sentinel where a server's belongs").
+		finding := p.own(idMode, redisconn.StageReady, "")
+		if finding.Class != redisconn.ClassConfig {
+			return finding
+		}
+		return finding.because("the address of a sentinel where a server's belongs").
 			mend("see which masters the sentinel watches", "{cli} SENTINEL MASTERS").
 			mend("name one of them in sentinel.master, or give the address of a data node", "")
 	}
-	return judgeMode(p.mode(ctx), string(p.config.Mode) == modeCluster || p.client.LastHealth().Slots != nil)
+	return judgeMode(p.mode(ctx), len(p.nodes) > 0)
 }
 
 // judgeMode holds what the server is against what the client takes it for.
@@ -87,6 +94,15 @@ func judgeMode(found string, asCluster bool) Finding {
 }
 
 func checkRole(ctx context.Context, p *Patient) Finding {
+	if len(p.nodes) > 0 {
+		masters := 0
+		for _, n := range p.nodes {
+			if n.Role == "master" {
+				masters++
+			}
+		}
+		return Pass(fmt.Sprintf("%s of the cluster take writes", plural(masters, "master")), Fact{"masters", masters}, Fact{"replicas", len(p.nodes) - masters})
+	}
 	info, err := p.info(ctx)
 	switch role := info["role"]; {
 	case err != nil:
@@ -101,6 +117,9 @@ func checkRole(ctx context.Context, p *Patient) Finding {
 }
 
 func checkNodes(ctx context.Context, p *Patient) Finding {
+	if len(p.nodes) > 0 {
+		return p.judgeAnswers()
+	}
 	return judgeNodes(p.deployment(ctx).Nodes)
 }
 
@@ -120,4 +139,35 @@ func judgeNodes(nodes []redisconn.NodeHealth) Finding {
 		return Warn(fmt.Sprintf("%d of %d nodes are not well: %s", len(bad), len(nodes), strings.Join(bad, ", ")), evidence...)
 	}
 	return Pass(fmt.Sprintf("all %d nodes answer", len(nodes)), evidence...)
+}
+
+// judgeAnswers says which nodes of a cluster do not answer. Those to whom another
+// check belongs are left to it.
+func (p *Patient) judgeAnswers() Finding {
+	finding := Pass("")
+	var silent []string
+	for _, n := range p.nodes {
+		switch {
+		case n.err == nil:
+			finding.Evidence = append(finding.Evidence, Fact{n.Addr, fmt.Sprintf("%s, answers in %s", n.Role, Fact{Value: n.took})})
+			continue
+		case p.belongs(n) != idNodes:
+			continue
+		case n.Role == "master":
+			finding.Outcome, finding.Class = OutcomeFail, redisconn.ClassOf(n.err)
+		case finding.Outcome == OutcomePass:
+			finding.Outcome = OutcomeWarn
+		}
+		silent = append(silent, fmt.Sprintf("%s %s of slots %s", n.Role, n.Addr, n.Slots))
+		finding.Evidence = append(finding.Evidence, Fact{n.Addr, n.err.Error()})
+	}
+	switch {
+	case len(silent) > 0:
+		finding.Detail = fmt.Sprintf("%d of %d nodes do not answer: %s", len(silent), len(p.nodes), strings.Join(silent, ", "))
+	case len(p.answering()) < len(p.nodes):
+		finding.Detail = fmt.Sprintf("all nodes answer that can be reached, %d of %d", len(p.answering()), len(p.nodes))
+	default:
+		finding.Detail = fmt.Sprintf("all %d nodes answer", len(p.nodes))
+	}
+	return finding
 }

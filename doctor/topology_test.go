@@ -12,55 +12,6 @@ import (
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
-func TestAClusterIsExaminedThroughOneOfItsNodes(t *testing.T) {
-	redisconntest.NoLeaks(t)
-	cluster := redisconntest.NewCluster(t, 3, 1)
-	node := cluster.Nodes()[1]
-	report := doctor.Run(t.Context(), configFor(node.Addr()), doctor.Options{})
-	if got := ids(report, doctor.OutcomeFail); got != "RC-P001" {
-		t.Errorf("fails: %s", got)
-	}
-	if r := result(t, report, "RC-P001"); r.Class != redisconn.ClassMoved || !strings.Contains(r.Detail, "MOVED") {
-		t.Errorf("%+v", r)
-	}
-	expect(t, result(t, report, "RC-P010"), doctor.OutcomePass, "16384 of 16384 slots are served, by 3 shards")
-	expect(t, result(t, report, "RC-P011"), doctor.OutcomePass, "all 6 nodes")
-	// A replica that nothing was ever written to is not among CLUSTER SLOTS.
-	if r := result(t, report, "RC-P012"); r.Outcome != doctor.OutcomePass || len(r.Evidence) < 3 {
-		t.Errorf("%+v", r)
-	}
-	for _, id := range []string{"RC-P020", "RC-P021", "RC-P022"} {
-		if r := result(t, report, id); !r.Moot {
-			t.Errorf("%+v", r)
-		}
-	}
-
-	// A node that announces what nobody here can reach sends its clients away.
-	dead := redisconntest.ReserveAddr(t)
-	_, port, _ := strings.Cut(dead, ":")
-	command(t, cluster.Nodes()[5], "CONFIG", "SET", "cluster-announce-port", port)
-	announced := func() doctor.Result {
-		return result(t, doctor.Run(t.Context(), configFor(node.Addr()), only(t, "RC-P012")), "RC-P012")
-	}
-	redisconntest.Eventually(t, 20*time.Second, "the address to be announced", func() bool { return announced().Outcome == doctor.OutcomeFail })
-	if r := announced(); !strings.HasPrefix(r.Detail, "1 of ") || !strings.Contains(r.Detail, dead) || r.Class != redisconn.ClassUnreachable {
-		t.Errorf("%+v", r)
-	}
-
-	// A shard that is gone with its replica leaves its slots to nobody.
-	for _, gone := range []*redisconntest.Server{cluster.Masters()[2], cluster.Replicas(2)[0]} {
-		gone.Kill()
-	}
-	redisconntest.Eventually(t, 30*time.Second, "the shard to be missed", func() bool {
-		report = doctor.Run(t.Context(), configFor(node.Addr()), only(t, "RC-P010", "RC-P011"))
-		return result(t, report, "RC-P010").Outcome == doctor.OutcomeFail
-	})
-	if r := result(t, report, "RC-P010"); r.Class != redisconn.ClassClusterDown || !strings.Contains(r.Detail, "of 16384 slots are not served") {
-		t.Errorf("%+v", r)
-	}
-	expect(t, result(t, report, "RC-P011"), doctor.OutcomeWarn, cluster.Nodes()[2].Addr()+" (fail")
-}
-
 // A sentinel answers PING and HELLO as a server does, and then no command.
 func TestASentinelIsNotTakenForAServer(t *testing.T) {
 	deployment := redisconntest.NewSentinel(t)
@@ -145,4 +96,48 @@ func TestASentinelDeploymentIsExaminedAsAWhole(t *testing.T) {
 	watched("RC-P020", doctor.OutcomeWarn, "2 of 3 sentinels")
 	deployment.Sentinels()[2].Kill()
 	watched("RC-P020", doctor.OutcomeFail, "1 of 3 sentinels")
+}
+
+func TestAMasterThatSentinelsReplacedIsMissedAsAReplica(t *testing.T) {
+	deployment := redisconntest.NewSentinel(t)
+	cfg := redisconn.Config{}
+	cfg.Connection.Addrs, cfg.Sentinel.Master = deployment.SentinelAddrs(), deployment.MasterName()
+	dead := deployment.KillMaster()
+	master := deployment.AwaitSwitch(dead)
+	report := await(t, cfg, "RC-P022", doctor.OutcomeWarn, "none of 1 replica follows the master")
+	expectIDs(t, report, "RC-P021", "RC-P003 RC-P022")
+	expect(t, result(t, report, "RC-N000"), doctor.OutcomePass, "name "+master.Addr()+" as the master")
+	expect(t, result(t, report, "RC-P003"), doctor.OutcomeWarn, dead.Addr())
+}
+
+func TestAMasterThatNobodyReplacesIsFoundOnTheWayToIt(t *testing.T) {
+	deployment := redisconntest.NewSentinel(t, redisconntest.WithReplicas(0))
+	cfg := redisconn.Config{}
+	cfg.Connection.Addrs, cfg.Sentinel.Master = deployment.SentinelAddrs(), deployment.MasterName()
+	cfg.Timeouts.Dial, cfg.Timeouts.Read = 500*time.Millisecond, 500*time.Millisecond
+	expect(t, examined(t, cfg, "RC-P022"), doctor.OutcomeWarn, "there is no replica")
+	ends := func(id string, class redisconn.Class) {
+		t.Helper()
+		report := doctor.Run(t.Context(), cfg, doctor.Options{})
+		if got := ids(report, doctor.OutcomeFail); got != id || result(t, report, id).Class != class {
+			t.Errorf("fails: %s, want %s with %s: %+v", got, id, class, result(t, report, id))
+		}
+		expect(t, result(t, report, "RC-N000"), doctor.OutcomePass, deployment.Master().Addr())
+	}
+	deployment.PauseMaster()
+	ends("RC-H001", redisconn.ClassTimeout)
+	deployment.Master().Resume()
+	deployment.KillMaster()
+	ends("RC-N010", redisconn.ClassRefused)
+}
+
+func TestAServerIsNotTakenForASentinel(t *testing.T) {
+	server := redisconntest.NewServer(t)
+	cfg := configFor(server.Addr())
+	cfg.Sentinel.Master = "mymaster"
+	report := doctor.Run(t.Context(), cfg, doctor.Options{})
+	if got := ids(report, doctor.OutcomeFail); got != "RC-N000" {
+		t.Errorf("fails: %s", got)
+	}
+	expect(t, result(t, report, "RC-N000"), doctor.OutcomeFail, server.Addr()+" is no sentinel but a Redis server")
 }

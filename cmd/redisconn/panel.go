@@ -111,10 +111,11 @@ func (g glance) title(width int) []line {
 	var about []string
 	if s := h.Server; s != nil {
 		about = append(about, strings.TrimSpace(s.Name+" "+s.Version))
-		for _, fact := range []string{s.Mode, s.Role} {
-			if fact != "" {
-				about = append(about, fact)
-			}
+		if s.Mode != "" {
+			about = append(about, s.Mode)
+		}
+		if s.Role != "" && h.Slots == nil { // the nodes of a cluster have theirs
+			about = append(about, s.Role)
 		}
 	}
 	l := line{{bold, h.Target}}
@@ -356,7 +357,7 @@ func (g glance) server() []line {
 		parts = append(parts, memory)
 	}
 	if s := g.health.Server; s != nil {
-		if s.Replicas != nil {
+		if s.Replicas != nil && g.health.Slots == nil { // the line is about a whole cluster
 			parts = append(parts, plural(*s.Replicas, "replica"))
 		}
 		if s.Link != "" {

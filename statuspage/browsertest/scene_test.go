@@ -61,6 +61,12 @@ func newScene(t *testing.T, options statuspage.Options) *scene {
 		options.Title = "Redis of orders-api"
 	}
 	s.clients = redisconn.Named{"cache": s.client}
+	s.mount(t, options)
+	return s
+}
+
+// mount serves the page of the clients.
+func (s *scene) mount(t *testing.T, options statuspage.Options) {
 	s.page = statuspage.New(s.clients, options)
 	s.page.Start()
 	t.Cleanup(s.page.Close)
@@ -72,7 +78,6 @@ func newScene(t *testing.T, options statuspage.Options) *scene {
 		s.server.Close()
 	})
 	s.url = s.server.URL + "/debug/redis/"
-	return s
 }
 
 // record keeps what a handler writes.
