@@ -224,3 +224,22 @@ func TestNoMoreIdleConnectionsToWaitOnAreKeptThanThePoolKeeps(t *testing.T) {
 		t.Errorf("on a line that was kept: %v", err)
 	}
 }
+
+func TestWhoBlocksIsGroupedByCommandTheLongestFirst(t *testing.T) {
+	client, server := openServer(t, func(c *redisconn.Config) { c.Pool.Blocking = 2 })
+	first := blocked(t, client)
+	second := make(chan error, 1)
+	go func() { second <- client.BRPop(t.Context(), 0, "other").Err() }()
+	eventually(t, "two block", func() bool { return client.Stats().Routes.BlockingInUse == 2 })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := client.BLPop(ctx, 0, "third").Err()
+	if err == nil || !strings.Contains(err.Error(), "held by 1 blpop for up to ") || !strings.Contains(err.Error(), ", 1 brpop for up to ") {
+		t.Errorf("got %v", err)
+	}
+	server.Client().LPush(t.Context(), "empty", "x")
+	server.Client().LPush(t.Context(), "other", "x")
+	if err := errors.Join(<-first, <-second); err != nil {
+		t.Error(err)
+	}
+}

@@ -424,3 +424,39 @@ func TestADeadShardDisturbsNoOther(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Each node of a cluster has a lane of its own, so that one that hangs holds up
+// nobody on the others.
+func TestManyCallersTravelTogetherToEachNode(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 3, 0)
+	cfg := clusterConfig(cluster)
+	cfg.Pipelining = redisconn.PipeliningAlways
+	client := openClient(t, cfg)
+	hook := &travelHook{}
+	client.AddHook(hook)
+	var callers sync.WaitGroup
+	for i := range 30 {
+		callers.Go(func() {
+			for range 20 {
+				if err := client.Incr(t.Context(), keyIn(cluster, i%3, 3, "lane")).Err(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	for shard := range 3 {
+		if got, err := client.Get(t.Context(), keyIn(cluster, shard, 3, "lane")).Int(); err != nil || got != 200 {
+			t.Errorf("shard %d counts %d, %v; want 200", shard, got, err)
+		}
+	}
+	routes := client.Stats().Routes
+	if routes.Lane < 600 || routes.Batches >= routes.Lane {
+		t.Errorf("the lanes carried %d commands in %d batches", routes.Lane, routes.Batches)
+	}
+	for _, journey := range hook.told() {
+		if journey.Route != redisconn.RouteLane || journey.Attempts != 1 {
+			t.Fatalf("a call travelled as %+v", journey)
+		}
+	}
+}
