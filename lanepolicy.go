@@ -120,6 +120,7 @@ func (l *lane) observe(took time.Duration, carried int) {
 	limit := l.policy.directUpTo(l.least)
 	if limit != l.direct.Load() {
 		l.direct.Store(limit)
+		l.engaged.Store(false) // what was many calls may be few of them now
 	}
 	l.limit = together(carried + l.queued() + l.flying)
 	if l.slender++; int64(carried) > limit {

@@ -2,10 +2,7 @@ package redisconn
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -304,16 +301,6 @@ func (m *monitor) watchSilence(first bool) {
 	}
 }
 
-// isDecisive reports whether one failure of this class is proof: nothing listens,
-// or the server itself says that it serves nobody, or not us.
-func isDecisive(class Class) bool {
-	switch class {
-	case ClassRefused, ClassLoading, ClassMasterDown, ClassReadOnly: // the last from a master behind sentinels alone
-		return true
-	}
-	return class.Info().Fatal
-}
-
 // succeeded counts a hit.
 func (m *monitor) succeeded(latency time.Duration) {
 	m.note(latency)
@@ -359,139 +346,4 @@ func (m *monitor) note(latency time.Duration) {
 	}
 	m.ring = append(m.ring, latency)
 	m.health.Latency = summarize(m.ring)
-}
-
-// worry judges a server that answers: pass, or warn and why.
-func (m *monitor) worry() (Status, Class, string) {
-	pool := m.client.poolUse()
-	saturated := pool.saturated() && m.lastPool.saturated() // twice in a row: not a moment's peak
-	m.lastPool = pool
-	switch p99 := m.health.Latency.P99; {
-	case saturated:
-		return StatusWarn, ClassPool, "the pool is saturated: " + pool.String()
-	case p99 > m.policy.WarnLatency:
-		return StatusWarn, ClassTimeout, fmt.Sprintf("PING p99 %s is above %s", p99.Round(10*time.Microsecond), m.policy.WarnLatency)
-	case m.nodes != nil:
-		return m.nodes.worry()
-	case m.facts.Role == "replica":
-		return StatusWarn, ClassReadOnly, "the server is a replica: writes will be refused"
-	}
-	return StatusPass, "", ""
-}
-
-// verdict is what there is to say of a server that answers.
-func (m *monitor) verdict() (status Status, class Class, reason string) {
-	if status, class, reason = m.worry(); status == StatusPass {
-		status, class, reason = m.caution()
-	}
-	return status, class, reason
-}
-
-// caution finds what somebody should look at although commands work as they should.
-func (m *monitor) caution() (status Status, class Class, reason string) {
-	if fault := m.client.renewals.fault.Load(); fault != nil {
-		return StatusWarn, fault.class, "new credentials or certificates are not in use: " + fault.text
-	}
-	if text := expiring(m.target.dialer.certificates(), time.Now(), m.target.config.TLS.ExpiryWarning); text != "" {
-		return StatusWarn, ClassTLS, text
-	}
-	return StatusPass, "", ""
-}
-
-// publish makes the sample visible to everybody.
-func (m *monitor) publish(status Status, class Class, reason string) {
-	h := m.health
-	h.Status, h.Class, h.Reason = status, class, reason
-	h.CheckedAt = time.Now()
-	h.Pool = m.client.poolUse()
-	if h.Server = m.facts.info(); m.target.config.Mode == ModeEmbedded {
-		h.Server.Note = embeddedNote
-	}
-	h.Certificates = m.target.dialer.certificates()
-	if d := m.client.deployment.Load(); d != nil {
-		d.tell(&h, m.facts.Lags)
-	}
-	m.nodes.describe(&h)
-	m.latest.Store(&h)
-}
-
-// summarize sorts a copy: once a second, off everybody's way. Percentiles are
-// rounded down, so that one slow answer among a few is no verdict.
-func summarize(ring []time.Duration) Latency {
-	sorted := slices.Sorted(slices.Values(ring))
-	at := func(percent int) time.Duration { return sorted[(len(sorted)-1)*percent/100] }
-	return Latency{Last: ring[len(ring)-1], P50: at(50), P99: at(99), Max: sorted[len(sorted)-1], Samples: len(ring)}
-}
-
-// noticed passes a command's failure to the monitor when it may be the first
-// sign of an outage.
-func (c *Client) noticed(f failure) {
-	watch, m := c.watch.Load(), c.monitor.Load()
-	switch f.class {
-	case ClassLost, ClassTimeout, ClassRefused, ClassUnreachable, ClassDNS, ClassLoading, ClassMasterDown, ClassAuth, ClassTLS:
-		c.suspect()
-		if watch != nil {
-			watch.doubt()
-		}
-	case ClassClusterDown:
-		if c.onCluster() {
-			c.generation.Load().cluster.misled()
-		}
-	case ClassReadOnly:
-		if c.onCluster() {
-			c.generation.Load().cluster.misled()
-		}
-		if watch != nil {
-			m.denied.Store(true)
-			m.suspect()
-			watch.hurry()
-		}
-	}
-}
-
-// suspect asks the monitor, if there is one, for a sample.
-func (c *Client) suspect() {
-	if m := c.monitor.Load(); m != nil {
-		m.suspect()
-	}
-}
-
-// wentDown begins an outage, or gives the one there is another cause: commands
-// wait at the gate, or fail fast. One log line tells of it, however many
-// commands meet it.
-func (c *Client) wentDown(f failure) {
-	if c.machine.to(StateDown, f.class.Info().Meaning) {
-		c.counts.outages.Add(1)
-		c.recorder.record(Event{Kind: EventOutageBegan, Class: f.class, Detail: peerText(cause(f.err))})
-		if watch := c.watch.Load(); watch != nil {
-			watch.doubt() // commands will wait now, and give no more reasons to ask
-		}
-	}
-	if out := c.gate.outage.Load(); out != nil && ClassOf(out.cause) == f.class {
-		return
-	}
-	// What only an intervention can mend is not worth waiting for.
-	c.gate.close(&ConnectError{Stage: stageOf(f.err), Addr: c.server(), Class: f.class, Attempts: 1, Err: cause(f.err)}, !f.class.Info().Fatal)
-	if w := c.watch.Load(); w != nil {
-		w.doubt() // while there is an outage the sentinels are asked again and again
-	}
-}
-
-// cameBack ends an outage. The gate opens also for a client that drains: calls
-// that wait are calls to drain.
-func (c *Client) cameBack() {
-	lasted := time.Since(c.gate.outage.Load().since)
-	c.generation.Load().breakers.reset()
-	c.gate.open() // before it is told: who hears of it may send a command at once
-	c.recorder.record(Event{Kind: EventOutageEnded, Took: lasted})
-	c.machine.to(StateReady, "answering again after "+lasted.Round(time.Millisecond).String())
-}
-
-// stageOf is the stage that an error belongs to.
-func stageOf(err error) Stage {
-	var stage *stageError
-	if errors.As(err, &stage) {
-		return stage.stage
-	}
-	return StagePing
 }

@@ -28,6 +28,7 @@ type call struct {
 	keys     int
 	cmd      redis.Cmder   // what it sends, for the gate of writes
 	cmds     []redis.Cmder // the same of a batch
+	plain    bool          // of a batch: no command of it changes its connection or waits at the server
 	began    time.Time
 	tried    time.Time // when the last attempt began, if it was not the first
 	attempts int

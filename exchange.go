@@ -1,0 +1,116 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// pipelineKind makes a driver's pipeline: a plain one, or a transaction.
+type pipelineKind func(*redis.Client) redis.Pipeliner
+
+// exec makes one attempt at a pipeline to a single server.
+func (c *Client) exec(ctx context.Context, batch *call, cmds []redis.Cmder) error {
+	g := c.current()
+	defer g.users.leave()
+	_, err := c.execAt(ctx, g.drivers, (*redis.Client).Pipeline, batch, cmds)
+	return err
+}
+
+// transact makes one attempt at a transaction. See [exchange] for what it returns.
+func (c *Client) transact(ctx context.Context, batch *call, cmds []redis.Cmder) (read bool, err error) {
+	g := c.current()
+	defer g.users.leave()
+	if g.cluster != nil {
+		journeyOf(ctx).attempt(RouteDirect)
+		return g.cluster.transact(ctx, cmds)
+	}
+	return c.execAt(ctx, g.drivers, (*redis.Client).TxPipeline, batch, cmds)
+}
+
+// execAt makes one attempt at a batch, on the connections of a server's pool or,
+// when one of the commands may wait at the server, on one of its own. See
+// [exchange] for what it returns.
+func (c *Client) execAt(ctx context.Context, d *drivers, pipeline pipelineKind, batch *call, cmds []redis.Cmder) (read bool, err error) {
+	if batch.plain || !slices.ContainsFunc(cmds, waitsAtServer) {
+		c.holders.batches.Add(1)
+		defer c.holders.batches.Add(-1)
+		journeyOf(ctx).attempt(RouteDirect)
+		return exchange(ctx, pipeline(d.direct), cmds)
+	}
+	c.routes.blocking.Add(int64(len(cmds)))
+	journeyOf(ctx).attempt(RouteBlocking)
+	began := false
+	err = d.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
+		began = true
+		read, err = exchange(ctx, pipeline(driver), cmds)
+		return err
+	})
+	if !began {
+		_ = failAll(cmds, err)
+	}
+	return read, err
+}
+
+// exchange sends cmds through a pipeline of the driver and sorts out which of
+// them were answered. Its error is nil when no command has one; read is what
+// assignReplies found.
+func exchange(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+	expectReplies(cmds)
+	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
+		_, err = pipe.Exec(ctx)
+	}
+	return assignReplies(cmds, err), err
+}
+
+// errUnread stands in each command of a batch until the driver has read its
+// reply, which alone overwrites it.
+//
+// Without it the driver's errors mislead in two ways. When a connection breaks
+// amid the replies, its failure goes to every command without an error, to those
+// that were answered as well. And when the server refuses a connection in the
+// handshake, the commands have no error, as if they had succeeded.
+var errUnread = errors.New("no reply was read")
+
+func expectReplies(cmds []redis.Cmder) {
+	for _, cmd := range cmds {
+		cmd.SetErr(errUnread)
+	}
+}
+
+// assignReplies gives err, the driver's verdict on a batch, to the commands whose
+// reply was not read, and takes it back from those that have one. Replies are
+// read in order: the one that broke off belongs to the last command before
+// those that are still unread. It reports whether any command was read.
+func assignReplies(cmds []redis.Cmder, err error) (read bool) {
+	if err == nil {
+		return true
+	}
+	broken := len(cmds) - 1
+	for i, cmd := range slices.Backward(cmds) {
+		if cmd.Err() == errUnread {
+			cmd.SetErr(err)
+			broken = i - 1
+		} else {
+			read = true
+		}
+	}
+	if isReply(err) {
+		return read
+	}
+	for _, cmd := range cmds[:max(broken, 0)] {
+		if cmd.Err() != nil && !isReply(cmd.Err()) {
+			cmd.SetErr(nil)
+		}
+	}
+	return read
+}
+
+// isReply reports whether err is an error reply of the server to a command.
+func isReply(err error) bool {
+	var link *linkError
+	var reply redis.Error
+	return !errors.As(err, &link) && errors.As(err, &reply)
+}
