@@ -340,11 +340,10 @@ func (g *generation) knownDead(addr string) *linkError {
 	g.cluster.mu.Lock()
 	node := g.cluster.nodes[addr]
 	g.cluster.mu.Unlock()
-	if node == nil {
-		return nil
-	}
-	if out := node.dead.Load(); out != nil {
-		return &linkError{phase: phaseDial, err: out.cause}
+	if node != nil { // it may have left the table
+		if out := node.dead.Load(); out != nil {
+			return &linkError{phase: phaseDial, err: out.cause}
+		}
 	}
 	return nil
 }

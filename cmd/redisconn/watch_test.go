@@ -214,7 +214,7 @@ func TestAScreenThatTakesNoMoreEndsWatch(t *testing.T) {
 	gone := errors.New("the terminal is gone")
 	s.out.fail(gone)
 	s.size.Store(&[2]int{40, 12}) // so that there is something to draw
-	s.frames <- time.Now()
+	close(s.frames)               // one frame after the other
 	if err := s.end(t); err != gone {
 		t.Error(err)
 	}
