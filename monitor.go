@@ -174,12 +174,13 @@ func (m *monitor) suspect() {
 
 // sampleNow waits for a sample that is fresh.
 func (m *monitor) sampleNow(ctx context.Context) error {
-	if time.Since(m.latest.Load().CheckedAt) < m.policy.Interval/10 {
-		return nil
-	}
 	m.waiting.Lock()
 	done := m.next
 	m.waiting.Unlock()
+	// Only now: an answer that comes before this look is fresh, a later one closes done.
+	if time.Since(m.latest.Load().CheckedAt) < m.policy.Interval/10 {
+		return nil
+	}
 	m.suspect()
 	select {
 	case <-done:

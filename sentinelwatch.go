@@ -162,7 +162,11 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	w.follow(ctx, g, words)
 	w.client.survey(words)
 	for _, one := range words.words {
-		if one.err == nil && !one.failsOver() && !w.unsettled {
+		switch {
+		case one.err != nil:
+		case one.failsOver():
+			w.hold(one.from, one.addr, "failover_in_progress") // what it announced may have been missed
+		case !w.unsettled:
 			w.client.writes.settle(one.from.addr, began)
 		}
 	}
@@ -320,9 +324,8 @@ func (w *sentinelWatch) heed(master string, one *sentinel, m *redis.Message) {
 	if name != master {
 		return
 	}
-	// A failover of a master that was left already is no reason to wait any more.
-	if failoverBegins[m.Channel] && addr == w.client.server() && w.client.config.Sentinel.WriteGate && w.client.writes.shut(one.addr) {
-		w.client.log.Info("redis writes held", "sentinel", one.addr, "announced", m.Channel)
+	if failoverBegins[m.Channel] {
+		w.hold(one, addr, m.Channel)
 	}
 	switch {
 	case m.Channel == "+selected-slave":
@@ -336,6 +339,14 @@ func (w *sentinelWatch) heed(master string, one *sentinel, m *redis.Message) {
 		w.client.writes.abort(one.addr)
 	}
 	w.hurry()
+}
+
+// hold holds writes because a sentinel fails a master over. One that was left
+// already is no reason to wait any more.
+func (w *sentinelWatch) hold(one *sentinel, master, said string) {
+	if master == w.client.server() && w.client.config.Sentinel.WriteGate && w.client.writes.shut(one.addr) {
+		w.client.log.Info("redis writes held", "sentinel", one.addr, "said", said)
+	}
 }
 
 // failoverBegins are the announcements of the steps before the successor is

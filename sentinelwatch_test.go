@@ -213,7 +213,7 @@ func TestAPlannedFailoverLosesNothingWithTheWriteGate(t *testing.T) {
 	<-ended
 	audit, err := ledger.Audit(t.Context(), master.Client())
 	if err != nil || !audit.Clean() {
-		t.Errorf("%v, %v", audit, err)
+		t.Errorf("%v, %v; log: %v", audit, err, log.all())
 	}
 	if len(log.containing("redis writes held")) == 0 || len(log.containing("redis writes let go")) == 0 {
 		t.Errorf("log: %v", log.all())
