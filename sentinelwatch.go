@@ -161,11 +161,14 @@ func (w *sentinelWatch) look(ctx context.Context) {
 	}
 	w.follow(ctx, g, words)
 	w.client.survey(words)
+	successor, _ := words.chosen() // a failover that has its successor names that one as the master
 	for _, one := range words.words {
 		switch {
 		case one.err != nil:
 		case one.failsOver():
-			w.hold(one.from, one.addr, "failover_in_progress") // what it announced may have been missed
+			if one.addr != successor {
+				w.hold(one.from, one.addr, "failover_in_progress") // its announcement may have been missed
+			}
 		case !w.unsettled:
 			w.client.writes.settle(one.from.addr, began)
 		}

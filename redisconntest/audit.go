@@ -114,6 +114,28 @@ func (s *Server) replicationField(name string) string {
 	return infoField(info, name)
 }
 
+// awaitStream waits until the master sends this many replicas what it executes. Until a replica has acknowledged its
+// first copy, for up to a second after it calls its link up, a master keeps the rest back, and a failover loses that.
+func (s *Server) awaitStream(replicas int) error {
+	var reached int64
+	streaming := poll(s.cfg.patience, pollInterval, func() bool {
+		return s.ask(func(ctx context.Context, client *redis.Client) (err error) {
+			pipe := client.Pipeline() // WAIT is about its own connection
+			pipe.Publish(ctx, auditUser, "")
+			wait := pipe.Do(ctx, "wait", replicas, time.Second.Milliseconds())
+			if _, err := pipe.Exec(ctx); err != nil {
+				return err
+			}
+			reached, err = wait.Int64()
+			return err
+		}) == nil && reached >= int64(replicas)
+	})
+	if !streaming {
+		return fmt.Errorf("%d of %d replicas follow %s after %v; server log:\n%s", reached, replicas, s.Addr(), s.cfg.patience, s.Log())
+	}
+	return nil
+}
+
 // ask puts a question to the server as the kit's own user. That the server has closed a connection is found out only
 // by using it where it is TLS, so a question without an answer is put again, once for each connection there is.
 func (s *Server) ask(question func(ctx context.Context, client *redis.Client) error) error {

@@ -40,6 +40,9 @@ func (s *Sentinel) start() error {
 	if err := each(replicas, (*Server).awaitReplication); err != nil {
 		return err
 	}
+	if err := masters[0].awaitStream(len(replicas)); err != nil {
+		return err
+	}
 	if err := startAll(s.sentinels); err != nil {
 		return err
 	}
