@@ -65,6 +65,9 @@ func (t *target) open(ctx context.Context, addr string, hooks *hookChain) (net.C
 	if !errors.As(err, &failed) {
 		failed = &linkError{phase: phaseDial, err: err} // a hook's own error
 	}
+	if t.dialer.life.Err() != nil && errors.Is(err, context.Canceled) {
+		failed = &linkError{phase: phaseDial, err: net.ErrClosed} // it was not the caller who cancelled
+	}
 	return nil, failed
 }
 
