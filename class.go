@@ -336,6 +336,8 @@ func transportClass(err error) Class {
 		return ClassRefused
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, fs.ErrPermission):
 		return ClassUnreachable
+	case errors.Is(err, redis.ErrClosed):
+		return ClassClosed
 	case errors.Is(err, context.Canceled):
 		return ClassCanceled
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed),

@@ -40,6 +40,7 @@ var causes = []struct {
 	{dialFailed(fs.ErrPermission), redisconn.ClassUnreachable, redisconn.AppliedNo},
 	{dialFailed(context.DeadlineExceeded), redisconn.ClassUnreachable, redisconn.AppliedNo},
 	{dialFailed(context.Canceled), redisconn.ClassCanceled, redisconn.AppliedNo},
+	{dialFailed(redis.ErrClosed), redisconn.ClassClosed, redisconn.AppliedNo},
 	{dialFailed(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "cache"}}), redisconn.ClassTLS, redisconn.AppliedNo},
 	{dialFailed(errors.New("tls: server selected unsupported protocol version 302")), redisconn.ClassTLS, redisconn.AppliedNo},
 	{dialFailed(&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}), redisconn.ClassTLS, redisconn.AppliedNo},

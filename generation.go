@@ -66,7 +66,7 @@ func (t *target) open(ctx context.Context, addr string, hooks *hookChain) (net.C
 		failed = &linkError{phase: phaseDial, err: err} // a hook's own error
 	}
 	if t.dialer.life.Err() != nil && errors.Is(err, context.Canceled) {
-		failed = &linkError{phase: phaseDial, err: net.ErrClosed} // it was not the caller who cancelled
+		failed = &linkError{phase: phaseDial, err: redis.ErrClosed} // as from a pool that closed a moment sooner
 	}
 	return nil, failed
 }

@@ -86,7 +86,7 @@ func (p retryPolicy) allows(f failure, effect Effect) bool {
 	switch f.class {
 	case ClassLost, ClassTimeout:
 		return f.applied == AppliedNo || effectRank[effect] <= p.strongest
-	case ClassClosed: // the pool of a generation that was replaced while the call waited in it: there is another
+	case ClassClosed: // a generation that was replaced while the call waited for a connection of its: there is another
 		return f.applied == AppliedNo
 	default:
 		return f.applied == AppliedNo && (f.mended || f.class.Info().Retried)
