@@ -2,7 +2,6 @@ package grpchealth_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -20,19 +19,7 @@ import (
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
-// TestMain runs the tests and then looks for goroutines that any of them left behind.
-func TestMain(m *testing.M) {
-	var code int
-	leaked := redisconntest.Run(func(t testing.TB) {
-		redisconntest.NoLeaks(t)
-		code = m.Run()
-	})
-	if leaked != nil {
-		fmt.Fprintln(os.Stderr, leaked)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(redisconntest.RunNoLeaks(m)) }
 
 var quiet = redisconn.WithLogger(slog.New(slog.DiscardHandler))
 

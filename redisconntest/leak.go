@@ -2,7 +2,9 @@ package redisconntest
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -40,6 +42,23 @@ func NoLeaks(t testing.TB, ignore ...string) {
 		}
 		t.Errorf("%d goroutines are left %v after the test:\n\n%s", len(left), leakLimit, strings.Join(left, "\n\n"))
 	})
+}
+
+// RunNoLeaks runs the tests of a package and then does for all of them what [NoLeaks] does for one, with tests that
+// run in parallel as well. What is left behind it prints to standard error. It returns the exit code:
+//
+//	func TestMain(m *testing.M) { os.Exit(redisconntest.RunNoLeaks(m)) }
+func RunNoLeaks(m interface{ Run() int }, ignore ...string) int {
+	var code int
+	leaked := Run(func(t testing.TB) {
+		NoLeaks(t, ignore...)
+		code = m.Run()
+	})
+	if leaked != nil {
+		fmt.Fprintln(os.Stderr, leaked)
+		code = max(code, 1)
+	}
+	return code
 }
 
 // notLeaks are functions whose goroutines no test is to blame for.

@@ -104,3 +104,25 @@ func TestGoroutinesOfTheKitAreNoLeaks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// packageOfTests is a testing.M.
+type packageOfTests func() int
+
+func (p packageOfTests) Run() int { return p() }
+
+func TestAPackageThatLeavesGoroutinesFails(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	for name, c := range map[string]struct {
+		tests packageOfTests
+		code  int
+	}{
+		"passes": {func() int { return 0 }, 0},
+		"fails":  {func() int { return 2 }, 2},
+		"leaks":  {func() int { go waitForNothing(release); return 0 }, 1},
+	} {
+		if code := redisconntest.RunNoLeaks(c.tests); code != c.code {
+			t.Errorf("a package that %s: exit code %d, want %d", name, code, c.code)
+		}
+	}
+}
