@@ -21,6 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/internal/respguard"
 	"github.com/redisconn/redisconn/redisconntest"
 )
@@ -215,7 +216,7 @@ func TestThePageOfErrorsIsUpToDate(t *testing.T) {
 			page.WriteString("- Fatal: somebody has to change something first. Connect returns it at once, and calls do not wait for its end.\n")
 		}
 	}
-	checkGeneratedPart(t, "docs/errors.md", page.String())
+	golden.CheckPart(t, "docs/errors.md", golden.Begin, page.String())
 }
 
 func sentAgain(info redisconn.ClassInfo, yes, byEffect, no string) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 func TestStringShowsWhatIsSetAndMasksSecrets(t *testing.T) {
@@ -50,7 +51,7 @@ func TestJSONHasEveryFieldAndNoSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkGolden(t, name, string(text)+"\n")
+		golden.Check(t, name, string(text)+"\n")
 	}
 }
 

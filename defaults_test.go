@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 // go-redis 9.22 changed its default timeouts in a minor release. Ours change only
@@ -20,7 +21,7 @@ func TestDefaultsArePinned(t *testing.T) {
 	for _, row := range c.Explain().Fields {
 		text += row.Path + " = " + row.Value + "\n"
 	}
-	checkGolden(t, "defaults.golden", text)
+	golden.Check(t, "defaults.golden", text)
 }
 
 func TestDefaultPoolSizeFollowsTheProcessorsAboveAFloor(t *testing.T) {

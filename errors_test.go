@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
@@ -80,7 +81,7 @@ func TestErrorsReadAsSentences(t *testing.T) {
 		}
 		fmt.Fprintf(&texts, "%s:\n  %s\n\n", row.name, waited.ReplaceAllString(text, "${1}…"))
 	}
-	checkGolden(t, "errors.golden", texts.String())
+	golden.Check(t, "errors.golden", texts.String())
 }
 
 func TestErrorsStandForStates(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 // explainedExample has something of everything: sources, overrides, a secret, a
@@ -34,7 +35,7 @@ func TestExplainAsATable(t *testing.T) {
 	if err := e.WriteTable(&out); err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "explain.golden", out.String())
+	golden.Check(t, "explain.golden", out.String())
 	if e.String() != out.String() {
 		t.Errorf("String differs from WriteTable:\n%s", e)
 	}
@@ -45,7 +46,7 @@ func TestExplainAsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "explain.golden.json", string(text)+"\n")
+	golden.Check(t, "explain.golden.json", string(text)+"\n")
 }
 
 func TestExplainAsAnEnvFile(t *testing.T) {
@@ -53,7 +54,7 @@ func TestExplainAsAnEnvFile(t *testing.T) {
 	if err := explainedExample(t).WriteEnv(&out); err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "explain.golden.env", out.String())
+	golden.Check(t, "explain.golden.env", out.String())
 }
 
 func TestAConfigExplainsItself(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 // leaves returns the address of every field of Config that is no struct.
@@ -194,7 +195,7 @@ func TestEnvironmentPageIsUpToDate(t *testing.T) {
 		fmt.Fprintf(&page, "| `%s` | `%s` | %s | %s | %s |\n", f.Env, f.URLKey, kind, f.Default, f.Doc)
 	}
 	page.WriteString("\n")
-	checkGeneratedPart(t, "docs/environment.md", page.String())
+	golden.CheckPart(t, "docs/environment.md", golden.Begin, page.String())
 }
 
 func TestSwitchesTakeTheUsualWordsAndNothingElse(t *testing.T) {

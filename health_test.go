@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
@@ -73,7 +74,7 @@ func checkHealthGolden(t *testing.T, name string, health redisconn.Health) {
 		t.Fatal(err)
 	}
 	times := regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]*"`)
-	checkGolden(t, name, times.ReplaceAllString(string(text), `"<time>"`)+"\n")
+	golden.Check(t, name, times.ReplaceAllString(string(text), `"<time>"`)+"\n")
 }
 
 func TestHealthSaysWhatTheServerIs(t *testing.T) {

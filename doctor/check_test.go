@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/redisconn/redisconn/doctor"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 const checksPage = "../docs/checks.md"
@@ -78,18 +79,7 @@ func TestThePageOfChecksIsUpToDate(t *testing.T) {
 	}
 	page.WriteString("\n")
 
-	const beginMark, endMark = "<!-- begin generated", "<!-- end generated -->"
-	text := readFile(t, checksPage)
-	begin := strings.Index(text, beginMark)
-	begin += strings.Index(text[begin:], "\n") + 1
-	end := strings.Index(text, endMark)
-	if *updateGolden {
-		writeFile(t, checksPage, text[:begin]+page.String()+text[end:])
-		return
-	}
-	if text[begin:end] != page.String() {
-		t.Errorf("%s is out of date: make docs writes it anew", checksPage)
-	}
+	golden.CheckPart(t, checksPage, golden.Begin, page.String())
 }
 
 func TestAnIDIsFoundHoweverItIsWritten(t *testing.T) {

@@ -1,9 +1,7 @@
 package doctor_test
 
 import (
-	"flag"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,20 +9,6 @@ import (
 	"github.com/redisconn/redisconn/doctor"
 	"github.com/redisconn/redisconn/redisconntest"
 )
-
-var updateGolden = flag.Bool("update", false, "rewrite golden files and generated pages")
-
-// checkGolden compares text with testdata/name.
-func checkGolden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *updateGolden {
-		writeFile(t, path, got)
-	}
-	if want := readFile(t, path); got != want {
-		t.Errorf("%s differs (go test -update rewrites it)\n--- got\n%s\n--- want\n%s", path, got, want)
-	}
-}
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()

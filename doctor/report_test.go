@@ -13,6 +13,7 @@ import (
 
 	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/doctor"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 // sample is a report with every outcome, evidence of every kind and texts that
@@ -48,7 +49,7 @@ func written(t *testing.T, format string, r *doctor.Report) string {
 
 func TestFormatsGolden(t *testing.T) {
 	for format := range formats {
-		checkGolden(t, "report."+format+".golden", written(t, format, sample()))
+		golden.Check(t, "report."+format+".golden", written(t, format, sample()))
 	}
 }
 

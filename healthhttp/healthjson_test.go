@@ -3,18 +3,15 @@ package healthhttp
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var noon = time.Date(2026, 8, 22, 12, 0, 0, 0, time.UTC)
 
@@ -56,7 +53,7 @@ func TestTheFormatsGolden(t *testing.T) {
 		if name != "text" {
 			got = indented(t, got)
 		}
-		checkGolden(t, "testdata/"+name+".golden", got)
+		golden.Check(t, name+".golden", got)
 	}
 }
 
@@ -75,22 +72,6 @@ func indented(t *testing.T, text []byte) []byte {
 		t.Fatal(err)
 	}
 	return append(pretty, '\n')
-}
-
-func checkGolden(t *testing.T, path string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("%s differs (go test -update rewrites it)\n--- got\n%s\n--- want\n%s", path, got, want)
-	}
 }
 
 func TestACertificateIsJudgedByItsDays(t *testing.T) {
@@ -113,7 +94,7 @@ func TestSpringNestsOnlyWhereThereIsMoreThanOneClientGolden(t *testing.T) {
 		if err := writeSpring(&written, Options{}, r); err != nil {
 			t.Fatal(err)
 		}
-		checkGolden(t, "testdata/spring-"+want+".golden", indented(t, written.Bytes()))
+		golden.Check(t, "spring-"+want+".golden", indented(t, written.Bytes()))
 	}
 }
 

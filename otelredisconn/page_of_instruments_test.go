@@ -1,9 +1,11 @@
 package otelredisconn_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/otelredisconn"
 )
 
@@ -26,5 +28,14 @@ func TestThePageOfOpenTelemetryInstrumentsIsUpToDate(t *testing.T) {
 			t.Errorf("%s: exporters to Prometheus take the unit 1 for a ratio", row.Name)
 		}
 	}
-	checkGeneratedPart(t, "../docs/observability.md", "<!-- begin generated: otelredisconn", b.String())
+	golden.CheckPart(t, "../docs/observability.md", golden.Begin+": otelredisconn", b.String())
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }

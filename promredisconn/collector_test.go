@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/promredisconn"
 	"github.com/redisconn/redisconn/redisconntest"
 )
@@ -320,7 +321,7 @@ func TestThePageOfPrometheusMetricsIsUpToDate(t *testing.T) {
 		}
 		b.WriteString("| `" + row.Name + "` | " + kind + " | " + strings.Join(row.Labels, ", ") + " | " + row.Help + " |\n")
 	}
-	checkGeneratedPart(t, "../docs/observability.md", "<!-- begin generated: promredisconn", b.String())
+	golden.CheckPart(t, "../docs/observability.md", golden.Begin+": promredisconn", b.String())
 }
 
 func TestTheStatesAreAllThereAre(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
@@ -28,9 +29,9 @@ func TestCheckGolden(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			run := call{env: c.env}
 			table := run.run(t, append([]string{"check"}, c.args...)...).expect(t, c.code)
-			checkGolden(t, "check-"+c.name+".golden", anyPort(table.stdout))
+			golden.Check(t, "check-"+c.name+".golden", anyPort(table.stdout))
 			document := run.run(t, append([]string{"check", "-o", "json"}, c.args...)...).expect(t, c.code)
-			checkGolden(t, "check-"+c.name+".golden.json", anyPort(document.stdout))
+			golden.Check(t, "check-"+c.name+".golden.json", anyPort(document.stdout))
 			if table.stderr != "" || document.stderr != "" {
 				t.Errorf("on standard error: %q, %q", table.stderr, document.stderr)
 			}

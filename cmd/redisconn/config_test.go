@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 // environment is a service's, with a trap in it.
@@ -17,9 +18,9 @@ func TestConfigGolden(t *testing.T) {
 	args := []string{"config", "--url", "redis://other.internal?pool_size=50", "--pool-size=60"}
 	for _, format := range []string{"table", "json", "env"} {
 		o := call{env: environment}.run(t, append(args, "-o", format)...).expect(t, exitOK)
-		checkGolden(t, "config-"+format+".golden", o.stdout)
+		golden.Check(t, "config-"+format+".golden", o.stdout)
 		if format == "env" {
-			checkGolden(t, "config-env-warnings.golden", o.stderr)
+			golden.Check(t, "config-env-warnings.golden", o.stderr)
 		} else if o.stderr != "" {
 			t.Errorf("on standard error: %s", o.stderr)
 		}

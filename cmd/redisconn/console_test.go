@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 func TestColoursAreForTerminals(t *testing.T) {
@@ -18,8 +20,8 @@ func TestColoursAreForTerminals(t *testing.T) {
 		c.row(0, warned, "odd", "RC-C001")
 		c.label(2, "next", "do this")
 	}
-	checkGolden(t, "console.golden", plain.String())
-	checkGolden(t, "console-coloured.golden", coloured.String())
+	golden.Check(t, "console.golden", plain.String())
+	golden.Check(t, "console-coloured.golden", coloured.String())
 	bare := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "").Replace(coloured.String())
 	if bare != plain.String() {
 		t.Errorf("colours move text:\n%q\n%q", bare, plain.String())

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
@@ -23,7 +24,7 @@ func TestDemoGolden(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	text := inFlight.ReplaceAllString(o.stdout, "50 in flight, 50 drained")
-	checkGolden(t, "demo.golden", calls.ReplaceAllString(text, "${1}200"))
+	golden.Check(t, "demo.golden", calls.ReplaceAllString(text, "${1}200"))
 }
 
 func TestTheDemoLeavesNothingOnARealServer(t *testing.T) {

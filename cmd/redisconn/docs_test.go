@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 const contractPage = "../../docs/cli.md"
@@ -47,7 +49,7 @@ func updateSamples() error {
 }
 
 func TestTheSamplesOfTheContractGolden(t *testing.T) {
-	if *updateGolden {
+	if golden.Updating() {
 		t.Skip("the page is rewritten after the golden files")
 	}
 	page, err := os.ReadFile(contractPage)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn/doctor"
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
@@ -92,9 +93,9 @@ func printedTable(report *doctor.Report, bundled bool) string {
 
 func TestDoctorGolden(t *testing.T) {
 	report := tableReport()
-	checkGolden(t, "doctor.golden", printedTable(report, false))
-	checkGolden(t, "doctor-explain.golden", invoke(t, "doctor", "--explain", "rc-p012").expect(t, exitOK).stdout)
-	checkGolden(t, "doctor-list.golden", invoke(t, "doctor", "--list-checks").expect(t, exitOK).stdout)
+	golden.Check(t, "doctor.golden", printedTable(report, false))
+	golden.Check(t, "doctor-explain.golden", invoke(t, "doctor", "--explain", "rc-p012").expect(t, exitOK).stdout)
+	golden.Check(t, "doctor-list.golden", invoke(t, "doctor", "--list-checks").expect(t, exitOK).stdout)
 	if text := printedTable(report, true); strings.Contains(text, "--bundle") {
 		t.Errorf("a bundle that was written is advised:\n%s", text)
 	}

@@ -5,13 +5,15 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 func TestHelpGolden(t *testing.T) {
-	checkGolden(t, "help.golden", invoke(t, "--help").expect(t, exitOK).stdout)
+	golden.Check(t, "help.golden", invoke(t, "--help").expect(t, exitOK).stdout)
 	for _, name := range []string{"demo", "doctor", "check", "config", "ping", "watch", "serve"} {
 		help := invoke(t, name, "--help").expect(t, exitOK)
-		checkGolden(t, "help-"+name+".golden", help.stdout)
+		golden.Check(t, "help-"+name+".golden", help.stdout)
 		if asked := invoke(t, "help", name); asked != help {
 			t.Errorf("help %s is %+v", name, asked)
 		}

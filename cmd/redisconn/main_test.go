@@ -2,19 +2,16 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/redisconntest"
 )
-
-var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
 // asCommandEnv makes the test binary be the command, for tests that send it signals.
 const asCommandEnv = "REDISCONN_TEST_AS_COMMAND"
@@ -24,7 +21,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	code := m.Run()
-	if *updateGolden && code == 0 {
+	if golden.Updating() && code == 0 {
 		if err := updateSamples(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
@@ -72,24 +69,6 @@ func (o outcome) expect(t *testing.T, code int) outcome {
 		t.Errorf("exit code %d, want %d\n%s%s", o.code, code, o.stdout, o.stderr)
 	}
 	return o
-}
-
-// checkGolden compares text with testdata/name.
-func checkGolden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *updateGolden {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update rewrites it)\n--- got\n%s\n--- want\n%s", path, got, want)
-	}
 }
 
 var loopbackPort = regexp.MustCompile(`127\.0\.0\.1:\d{5}`)

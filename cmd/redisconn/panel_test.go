@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 )
 
 // noon is when the glances of these tests are taken.
@@ -123,7 +124,7 @@ func text(frame []line) string {
 func TestThePanelGolden(t *testing.T) {
 	for name, g := range glances {
 		for _, size := range []struct{ width, height int }{{80, 24}, {40, 12}, {120, 40}} {
-			checkGolden(t, fmt.Sprintf("watch-%s-%dx%d.golden", name, size.width, size.height), text(g.frame(size.width, size.height)))
+			golden.Check(t, fmt.Sprintf("watch-%s-%dx%d.golden", name, size.width, size.height), text(g.frame(size.width, size.height)))
 		}
 	}
 }

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
 func TestPingGolden(t *testing.T) {
 	args := []string{"ping", "--url", "embedded://", "-n", "5", "--interval", "0s"}
 	o := invoke(t, args...).expect(t, exitOK)
-	checkGolden(t, "ping.golden", o.stdout)
+	golden.Check(t, "ping.golden", o.stdout)
 	if o.stderr != "" {
 		t.Errorf("on standard error: %q", o.stderr)
 	}
-	checkGolden(t, "ping.golden.json", invoke(t, append(args, "-o", "json")...).expect(t, exitOK).stdout)
+	golden.Check(t, "ping.golden.json", invoke(t, append(args, "-o", "json")...).expect(t, exitOK).stdout)
 }
 
 func TestThePingSummaryGolden(t *testing.T) {
@@ -30,12 +31,12 @@ func TestThePingSummaryGolden(t *testing.T) {
 	var out bytes.Buffer
 	a := newApp(nil, nil, &out, nil)
 	a.printPings(s)
-	checkGolden(t, "ping-summary.golden", out.String())
+	golden.Check(t, "ping-summary.golden", out.String())
 	out.Reset()
 	if err := a.stdout.json(s.document()); err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "ping-summary.golden.json", out.String())
+	golden.Check(t, "ping-summary.golden.json", out.String())
 }
 
 func TestWhereNobodyWatchesTheNumberOfPingsIsBounded(t *testing.T) {

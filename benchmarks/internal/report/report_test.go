@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,9 +14,8 @@ import (
 	"github.com/redisconn/redisconn/benchmarks/internal/report"
 	"github.com/redisconn/redisconn/benchmarks/internal/result"
 	"github.com/redisconn/redisconn/benchmarks/internal/target"
+	"github.com/redisconn/redisconn/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func plain(_ report.Style, text string) string { return text }
 
@@ -36,30 +34,13 @@ func recorded(t *testing.T) (result.Environment, *result.Results) {
 	return env, results
 }
 
-func checkGolden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (go test -update rewrites it)\n--- got\n%s", path, got)
-	}
-}
-
 func TestThePageIsAsTheGoldenFileHasIt(t *testing.T) {
 	env, results := recorded(t)
 	var page bytes.Buffer
 	if err := report.Page(&page, "benchmarks", env, results); err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "page.golden.md", page.Bytes())
+	golden.Check(t, "page.golden.md", page.Bytes())
 }
 
 func TestTheTerminalsTablesAreAsTheGoldenFileHasThem(t *testing.T) {
@@ -67,7 +48,7 @@ func TestTheTerminalsTablesAreAsTheGoldenFileHasThem(t *testing.T) {
 	var out bytes.Buffer
 	report.Terminal(&out, results, plain)
 	report.Verdicts(&out, target.Judge(target.Targets, results, target.PageDoubt), plain)
-	checkGolden(t, "terminal.golden", out.Bytes())
+	golden.Check(t, "terminal.golden", out.Bytes())
 }
 
 func TestAPlotIsAsTheGoldenFileHasIt(t *testing.T) {
@@ -76,7 +57,7 @@ func TestAPlotIsAsTheGoldenFileHasIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "throughput-get.golden.svg", plots["throughput-get.svg"])
+	golden.Check(t, "throughput-get.golden.svg", plots["throughput-get.svg"])
 }
 
 func TestThereIsAPlotOfEachCurveAndEachIsXML(t *testing.T) {
