@@ -11,7 +11,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .PHONY: test
-test: deps format vet lint modules docs-check cover bench-test ## everything CI runs: installs what it needs, checks and tests it all
+test: deps format vet lint modules docs-check cover modules-test ## everything CI runs: installs what it needs, checks and tests it all
 
 .PHONY: deps
 deps: ## install redis-server where it is missing
