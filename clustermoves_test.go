@@ -168,6 +168,21 @@ func TestCommandsThatChangeTheirConnectionAreRefusedInPipelines(t *testing.T) {
 	}
 }
 
+// sentEachWay sends a write, a read and a section for a key in each way there is,
+// and returns what came of each.
+func sentEachWay(t *testing.T, client *redisconn.Client, key string) map[string]error {
+	set := func(p redis.Pipeliner) error {
+		p.Set(t.Context(), key, 1, 0)
+		return nil
+	}
+	_, pipelined := client.Pipelined(t.Context(), set)
+	_, transacted := client.TxPipelined(t.Context(), set)
+	return map[string]error{
+		"command": client.Get(t.Context(), key).Err(), "pipeline": pipelined, "transaction": transacted,
+		"watch": client.Watch(t.Context(), func(*redis.Tx) error { return nil }, key),
+	}
+}
+
 func TestADeadShardFailsFastWhereThatIsAsked(t *testing.T) {
 	cluster := redisconntest.NewCluster(t, 3, 0, redisconntest.WithDirective("cluster-require-full-coverage", "no"))
 	cfg := clusterConfig(cluster)
@@ -176,18 +191,7 @@ func TestADeadShardFailsFastWhereThatIsAsked(t *testing.T) {
 	cluster.KillMaster(1)
 	eventually(t, "health warns", func() bool { return client.Health(t.Context()).Status == redisconn.StatusWarn })
 	key := keyIn(cluster, 1, 3, "k")
-	_, pipelined := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
-		p.Set(t.Context(), key, 1, 0)
-		return nil
-	})
-	_, transacted := client.TxPipelined(t.Context(), func(p redis.Pipeliner) error {
-		p.Set(t.Context(), key, 1, 0)
-		return nil
-	})
-	for kind, err := range map[string]error{
-		"command": client.Get(t.Context(), key).Err(), "pipeline": pipelined, "transaction": transacted,
-		"watch": client.Watch(t.Context(), func(*redis.Tx) error { return nil }, key),
-	} {
+	for kind, err := range sentEachWay(t, client, key) {
 		if !errors.Is(err, redisconn.ErrDown) || !redisconn.SafeToRetry(err) {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -221,18 +225,7 @@ func TestSlotsOfNobodyAreNamed(t *testing.T) {
 		h := client.Health(t.Context())
 		return h.Status == redisconn.StatusWarn && h.Reason == fmt.Sprintf("nobody serves slots %d", slot) && h.Slots.Covered == 16383
 	})
-	_, transacted := client.TxPipelined(t.Context(), func(p redis.Pipeliner) error {
-		p.Set(t.Context(), key, 1, 0)
-		return nil
-	})
-	_, pipelined := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
-		p.Set(t.Context(), key, 1, 0)
-		return nil
-	})
-	for kind, err := range map[string]error{
-		"command": client.Get(t.Context(), key).Err(), "pipeline": pipelined, "transaction": transacted,
-		"watch": client.Watch(t.Context(), func(*redis.Tx) error { return nil }, key),
-	} {
+	for kind, err := range sentEachWay(t, client, key) {
 		if redisconn.ClassOf(err) != redisconn.ClassClusterDown || !redisconn.SafeToRetry(err) || !strings.Contains(err.Error(), fmt.Sprintf("no node serves slot %d", slot)) {
 			t.Errorf("%s: %v", kind, err)
 		}
