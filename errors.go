@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/redisconn/redisconn/internal/printable"
 )
 
 // States that an error may stand for; test with errors.Is. The facts are in
@@ -167,10 +167,8 @@ func SafeToRetry(err error) bool {
 // peerTextLimit bounds what a peer can put into our errors and logs.
 const peerTextLimit = 200
 
-// peerText is an error's text made safe for one line of a log: bounded, and
-// quoted when it holds anything that does not print as itself, such as control
-// characters or marks that turn the direction of text. A peer chooses the text
-// of an error reply.
+// peerText is an error's text made safe for one line of a log: a peer chooses the
+// text of an error reply.
 func peerText(err error) string {
 	if err == nil {
 		return "no further detail"
@@ -179,14 +177,7 @@ func peerText(err error) string {
 	if errors.As(err, &bounded) {
 		return bounded.Error()
 	}
-	text, more := err.Error(), ""
-	if len(text) > peerTextLimit {
-		text, more = strings.TrimSuffix(strings.ToValidUTF8(text[:peerTextLimit], ""), " "), "…"
-	}
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		text = strconv.Quote(text)
-	}
-	return text + more
+	return printable.Line(err.Error(), peerTextLimit)
 }
 
 // plural counts a noun: "1 key", "2 keys".

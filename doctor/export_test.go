@@ -14,8 +14,10 @@ var (
 	JudgePings     = judgePings
 	JudgeQuorum    = judgeQuorum
 	JudgeReplicas  = judgeReplicas
-	Printable      = printable
 )
+
+// Printable makes a text of a peer printable.
+func Printable(text string) string { return new(Patient).printable(text) }
 
 // Reached is what came of dialling an address.
 type Reached = reached

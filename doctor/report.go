@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/redisconn/redisconn"
 )
@@ -136,19 +134,6 @@ func roundTo(d time.Duration) time.Duration {
 
 // textLimit bounds what a peer can put into a report.
 const textLimit = 400
-
-// printable makes a text safe for one line of a terminal: bounded, and quoted
-// when it holds anything that does not print as itself. Servers choose much of it.
-func printable(text string) string {
-	more := ""
-	if len(text) > textLimit {
-		text, more = strings.ToValidUTF8(text[:textLimit], ""), "…"
-	}
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		text = strconv.Quote(text)
-	}
-	return text + more
-}
 
 // plural counts a noun: "1 problem", "2 problems".
 func plural(n int, noun string) string {

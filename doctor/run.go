@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/printable"
 )
 
 // Options is how an examination is made. The zero Options makes every check once.
@@ -272,7 +273,9 @@ func (p *Patient) explain(r *Result, check Check, finding Finding) {
 }
 
 // printable makes a text fit to be shown.
-func (p *Patient) printable(text string) string { return printable(p.secrets.hide(text)) }
+func (p *Patient) printable(text string) string {
+	return printable.Line(p.secrets.hide(text), textLimit)
+}
 
 // steps are the steps of a repair, for the node, or for this server where there is none.
 func (p *Patient) steps(at *node, fix []Remedy) []Remedy {
