@@ -16,7 +16,6 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/redisconn/redisconn"
-	"github.com/redisconn/redisconn/embedded"
 	"github.com/redisconn/redisconn/healthhttp"
 	"github.com/redisconn/redisconn/statuspage"
 )
@@ -64,13 +63,8 @@ func (a *app) serve(ctx context.Context, cmd *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	explanation, _ := builder.Explain() // Build returns the same error
-	cfg, err := builder.Build()
-	if err != nil {
-		return err
-	}
-	a.stderr.warnings(0, builder.Lint())
-	client, err := redisconn.Open(ctx, cfg, embedded.Option(), redisconn.WithLogger(quiet), redisconn.WithBackgroundConnect())
+	explanation, _ := builder.Explain() // standing returns the same error
+	client, err := a.standing(ctx, builder)
 	if err != nil {
 		return err
 	}

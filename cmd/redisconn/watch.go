@@ -81,6 +81,11 @@ func (a *app) watched(ctx context.Context, cmd *cli.Command, once bool) (*redisc
 	if err != nil {
 		return nil, err
 	}
+	return a.standing(ctx, builder)
+}
+
+// standing returns a client that stays, whether Redis is there or not.
+func (a *app) standing(ctx context.Context, builder *redisconn.Builder) (*redisconn.Client, error) {
 	cfg, err := builder.Build()
 	if err != nil {
 		return nil, err
