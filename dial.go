@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -132,8 +133,12 @@ func stageOfDial(err error) Stage {
 // closes those in its pool, but not one that is in its handshake, and a
 // subscription that is opening one keeps everybody out meanwhile.
 func (d *dialer) link(addr string, conn, raw net.Conn) net.Conn {
-	l := &link{Conn: conn, addr: addr, secret: d.secret, watched: d.watched}
-	untie := context.AfterFunc(d.life, func() { closeQuietly(raw) })
+	l := &link{Conn: conn, addr: addr, secret: d.secret, watched: d.watched, shut: conn.Close}
+	cut := sync.OnceValue(raw.Close)
+	if d.tls == nil {
+		l.shut = cut // whoever comes second is told what the first close said
+	}
+	untie := context.AfterFunc(d.life, func() { _ = cut() })
 	l.release = func() {
 		untie()
 		d.links.remove(l)

@@ -174,3 +174,36 @@ func TestAConnectionThatDoesNotCloseIsReportedByDrain(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// closedTwice complains of its first close, and of the second like a socket.
+type closedTwice struct {
+	net.Conn
+	closes chan struct{}
+	count  *atomic.Int32
+}
+
+func (c closedTwice) Close() error {
+	defer func() { c.closes <- struct{}{} }()
+	if c.count.Add(1) > 1 {
+		return net.ErrClosed
+	}
+	return errClose
+}
+
+// The end of a generation cuts its connections while the driver closes them. When
+// it came first the driver's close met a closed socket, which is no failure, and
+// the complaint of the first one was lost.
+func TestWhatTheFirstCloseOfAConnectionSaidIsToldToTheSecond(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	conn := closedTwice{near, make(chan struct{}, 2), new(atomic.Int32)}
+	link := redisconn.CutLink(conn)
+	<-conn.closes // by the end of its generation
+	if err := link.Close(); !errors.Is(err, errClose) {
+		t.Errorf("got %v", err)
+	}
+	if n := conn.count.Load(); n != 1 {
+		t.Errorf("closed %d times", n)
+	}
+}

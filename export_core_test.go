@@ -88,8 +88,18 @@ func AppliedOf(err error) Applied { return diagnose(err).applied }
 // IsHandshake reports whether p is of the driver's handshake alone.
 func IsHandshake(p []byte) bool { return isHandshake(p) }
 
+// CutLink is a connection as the client hands it to the driver, of a generation that ends.
+func CutLink(conn net.Conn) net.Conn {
+	life, end := context.WithCancel(context.Background())
+	defer end()
+	d := &dialer{life: life}
+	return d.link("", conn, conn)
+}
+
 // NewLink wraps a connection.
-func NewLink(conn net.Conn) net.Conn { return asConn(&link{Conn: conn, release: func() {}}) }
+func NewLink(conn net.Conn) net.Conn {
+	return asConn(&link{Conn: conn, release: func() {}, shut: conn.Close})
+}
 
 // ProviderError is a provider of credentials that failed.
 func ProviderError(err error) error { return &providerError{err} }

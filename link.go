@@ -78,12 +78,13 @@ type link struct {
 	heard       atomic.Int64 // when the peer last sent something, by sinceStart
 	suspected   atomic.Bool  // an answer was due when a probe went unanswered, and nothing was read since
 	silenced    atomic.Pointer[silenceError]
-	watched     bool        // pushes may come at any time, so the socket is always to be looked at
-	refusal     lastWords   // an error reply to the handshake; touched only by the reader
-	violation   error       // the guard's verdict, once it has fallen; touched only by the reader
-	release     func()      // ends the ties to its generation
-	secret      Secret      // that the handshake sends, and that nobody is to send back
-	hungUp      func() bool // under TLS, where it can be known: whether the peer has closed
+	watched     bool         // pushes may come at any time, so the socket is always to be looked at
+	refusal     lastWords    // an error reply to the handshake; touched only by the reader
+	violation   error        // the guard's verdict, once it has fallen; touched only by the reader
+	release     func()       // ends the ties to its generation
+	shut        func() error // closes Conn
+	secret      Secret       // that the handshake sends, and that nobody is to send back
+	hungUp      func() bool  // under TLS, where it can be known: whether the peer has closed
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
@@ -290,7 +291,7 @@ func (l *link) SetReadDeadline(t time.Time) error {
 // Close closes the connection.
 func (l *link) Close() error {
 	l.release()
-	return l.Conn.Close()
+	return l.shut()
 }
 
 // brokenLink is a dial that failed, in the shape of a connection: its every use
