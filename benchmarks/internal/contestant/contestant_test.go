@@ -3,7 +3,11 @@ package contestant_test
 import (
 	"errors"
 	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +44,54 @@ func contestants(t *testing.T) []contestant.Contestant {
 		return all
 	}
 	return append(all, ceiling.Contestants()...)
+}
+
+// Two packages of this module test with ioredis, and `go test ./...` runs them
+// side by side. On a machine without ioredis both ran npm in the same folder, and
+// one found the folder of the package there and no package in it yet.
+func TestIORedisIsInstalledByManyAtOnce(t *testing.T) {
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Log("without ioredis:", err)
+		return
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"load.mjs", "package.json", "package-lock.json"} {
+		text, err := os.ReadFile(filepath.Join(nodeDir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := func() {
+		r, err := contestant.StartIORedis(t.Context(), dir, func(string) {})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var starting sync.WaitGroup
+	starting.Go(start)
+	starting.Go(start)
+	thereIs := filepath.Join(dir, "node_modules", "ioredis")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(thereIs); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not there after a minute", thereIs)
+		}
+	}
+	start() // who sees the folder must be able to use it
+	starting.Wait()
+	left, err := filepath.Glob(filepath.Join(dir, "node_modules*"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("there is %v after it, %v", left, err)
+	}
 }
 
 // fill stores what workloads read.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -71,9 +72,13 @@ func StartIORedis(ctx context.Context, dir string, tell func(string)) (*IORedis,
 	return r, nil
 }
 
-// install installs exactly what package-lock.json says.
-func (r *IORedis) install(ctx context.Context, tell func(string)) error {
-	if _, err := os.Stat(filepath.Join(r.dir, "node_modules", "ioredis")); err == nil {
+// install installs exactly what package-lock.json says. Several processes may
+// do so at once (`go test ./...` runs the tests of two packages that do), and
+// none may see half an installation: each installs in a folder of its own, and
+// moves it into place in one step. Who comes second leaves the first one's.
+func (r *IORedis) install(ctx context.Context, tell func(string)) (err error) {
+	installed := filepath.Join(r.dir, "node_modules")
+	if _, err := os.Stat(installed); err == nil {
 		return nil
 	}
 	npm, err := exec.LookPath("npm")
@@ -81,10 +86,28 @@ func (r *IORedis) install(ctx context.Context, tell func(string)) error {
 		return ErrNoNode
 	}
 	tell("npm ci: installing ioredis")
+	staging, err := os.MkdirTemp(r.dir, "node_modules-")
+	if err != nil {
+		return fmt.Errorf("ioredis: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		text, err := os.ReadFile(filepath.Join(r.dir, name))
+		if err != nil {
+			return fmt.Errorf("ioredis: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(staging, name), text, 0o644); err != nil {
+			return fmt.Errorf("ioredis: %w", err)
+		}
+	}
 	ci := exec.CommandContext(ctx, npm, "ci", "--no-audit", "--no-fund")
-	ci.Dir = r.dir
+	ci.Dir = staging
 	if output, err := ci.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci in %s: %w\n%s", r.dir, err, output)
+		return fmt.Errorf("npm ci in %s: %w\n%s", staging, err, output)
+	}
+	err = os.Rename(filepath.Join(staging, "node_modules"), installed)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("ioredis: %w", err)
 	}
 	return nil
 }
