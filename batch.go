@@ -91,7 +91,8 @@ func transactionFrame(ctx context.Context, cmds []redis.Cmder) []redis.Cmder {
 // sent again, because what precedes a command that may not be repeated must not
 // be applied after it; see [Client.repeatable].
 func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmder) error {
-	open := cmds // the commands without an answer so far; always a tail of cmds
+	open := cmds          // the commands without an answer so far; always a tail of cmds
+	var memories []memory // of cmds; only trouble makes them
 	for {
 		batch.attempts++
 		err := c.exec(ctx, batch, open)
@@ -109,6 +110,12 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 			for i := range failures {
 				failures[i].mended = true
 			}
+		}
+		if memories == nil {
+			memories = make([]memory, len(cmds))
+		}
+		for i, f := range failures {
+			failures[i] = memories[len(cmds)-len(open)+i].telling(ctx, f)
 		}
 		first = len(open)
 		if !isOver(ctx) && !c.gate.gaveUp() {

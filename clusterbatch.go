@@ -21,6 +21,7 @@ type errand struct {
 	to     redirection  // where that sent it on; without an address: nowhere
 	failed failure      // what the last attempt proved, unless it was answered
 	maybe  bool         // an earlier attempt left open whether it was applied
+	memory
 }
 
 // isOpen reports whether nothing that the cluster said settles the errand.
@@ -136,7 +137,7 @@ func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmde
 		var again []*errand
 		for _, group := range byOrder(sent) {
 			from := tail(group, (*errand).isOpen)
-			c.noticedAll(group)
+			c.noticedAll(ctx, group)
 			c.failErrands(ctx, batch, group[:from])
 			open := group[from:]
 			first := len(open)
@@ -273,11 +274,13 @@ func (n *clusterNode) sendShare(ctx context.Context, share []*errand, news <-cha
 	}
 }
 
-// noticedAll tells the monitor of the failures among errands.
-func (c *Client) noticedAll(errands []*errand) {
+// noticedAll tells the monitor of the failures among errands, and finds out what
+// of each is to be told.
+func (c *Client) noticedAll(ctx context.Context, errands []*errand) {
 	for _, e := range errands {
 		if e.isOpen() {
 			c.noticed(e.failed)
+			e.failed = e.telling(ctx, e.failed)
 		}
 	}
 }

@@ -242,10 +242,8 @@ func (n *nodeWatch) count() {
 
 // drop closes the connection.
 func (n *nodeWatch) drop() {
-	if n.probe != nil {
-		n.probe.close()
-		n.probe = nil
-	}
+	n.probe.close()
+	n.probe = nil
 }
 
 // end closes the connection, and ends the attempt to open one.
@@ -255,9 +253,8 @@ func (n *nodeWatch) end() {
 		return
 	}
 	n.hangUp()
-	if c := <-n.calling; c.probe != nil {
-		c.probe.close()
-	}
+	met := <-n.calling
+	met.probe.close()
 }
 
 // judge decides whether a node is dead, by the rules for a single server: one

@@ -77,9 +77,7 @@ func (m *monitor) watch(t *target, p *probe, facts serverFacts) {
 
 // unwatch ends the probes.
 func (m *monitor) unwatch() {
-	if m.probe != nil {
-		m.probe.close()
-	}
+	m.probe.close()
 	m.nodes.close()
 	m.probe, m.nodes = nil, nil
 }

@@ -33,7 +33,7 @@ type call struct {
 	tried    time.Time // when the last attempt began, if it was not the first
 	attempts int
 	applied  Applied // the worst that any attempt left open
-	met      failure // of the last attempt that had its time
+	memory
 }
 
 // settle adds what an attempt proved.
@@ -59,13 +59,18 @@ func (c *call) lastTried() time.Time {
 	return c.tried
 }
 
+// memory is what a call, or a command of a pipeline, met on its way.
+type memory struct {
+	met failure // of the last attempt that had its time
+}
+
 // telling is the failure to tell of. An attempt that the end of the call's time
 // cut short before anything was sent says less than the one before it.
-func (c *call) telling(ctx context.Context, f failure) failure {
-	if c.met.err != nil && f.class == ClassTimeout && f.applied == AppliedNo && isOver(ctx) {
-		return c.met
+func (m *memory) telling(ctx context.Context, f failure) failure {
+	if m.met.err != nil && f.class == ClassTimeout && f.applied == AppliedNo && isOver(ctx) {
+		return m.met
 	}
-	c.met = f
+	m.met = f
 	return f
 }
 

@@ -224,5 +224,10 @@ func (p *probe) ping(ctx context.Context) (time.Duration, error) {
 // addr is the server that the connection leads to.
 func (p *probe) addr() string { return p.client.Options().Addr }
 
-// close drops the connection. The driver's word on how that went changes nothing.
-func (p *probe) close() { _ = p.client.Close() }
+// close drops the connection, if there is one. The driver's word on how that went
+// changes nothing.
+func (p *probe) close() {
+	if p != nil {
+		_ = p.client.Close()
+	}
+}
