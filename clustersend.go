@@ -70,7 +70,7 @@ func (cl *cluster) process(ctx context.Context, cmd redis.Cmder, by nodeWay) err
 // follow is the node that a redirection names.
 func (cl *cluster) follow(to redirection) *clusterNode {
 	if !to.ask {
-		cl.misled()
+		cl.misled(to.from)
 	}
 	return cl.at(to.addr)
 }
@@ -79,7 +79,7 @@ func (cl *cluster) follow(to redirection) *clusterNode {
 func (cl *cluster) lost(err error, news <-chan struct{}) error {
 	var unserved *unservedError
 	if errors.As(err, &unserved) {
-		cl.misled()
+		cl.misled("")
 		return &nodeError{err: err, news: news}
 	}
 	return err

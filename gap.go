@@ -110,6 +110,11 @@ func (l *subscriptionLink) note(err error) {
 	if err == nil || errors.As(err, &timeout) && timeout.Timeout() {
 		return
 	}
+	l.broke()
+}
+
+// broke begins the gap of a subscription that stood.
+func (l *subscriptionLink) broke() {
 	if l.stood.Load() && l.ended.CompareAndSwap(false, true) {
 		l.gaps.begin(l.node)
 	}

@@ -20,6 +20,7 @@ const maxRedirections = 5
 type redirection struct {
 	addr string
 	ask  bool
+	from string // the node that said so
 }
 
 // redirectionOf reads a redirection from the error of a command for a slot; from
@@ -41,7 +42,7 @@ func redirectionOf(err error, slot int, from string) (r redirection, ok bool) {
 	}
 	// IPv6 addresses come without brackets; an empty host is that of the node.
 	host, port := strings.Trim(words[2][:at], "[]"), words[2][at+1:]
-	return redirection{addr: completeAddress(host, port, from), ask: words[0] == "ASK"}, true
+	return redirection{addr: completeAddress(host, port, from), ask: words[0] == "ASK", from: from}, true
 }
 
 // strayError is a command that its cluster sent on and on, or could not be sent

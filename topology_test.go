@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/redisconntest"
@@ -172,5 +173,22 @@ func FuzzATopologyServesEachSlotOnce(f *testing.F) {
 				t.Fatalf("slot %d is there %d times: %v, %s", slot, times, shards, uncovered)
 			}
 		}
+	})
+}
+
+// Redis announces a planned failover to nobody, and the old master answers as
+// before. A client without traffic went by the old table for the ten seconds of
+// its refresh interval, and the first write after that met the replica.
+func TestAnIdleClientLearnsOfAPlannedFailoverByItsNextLook(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 1, 1)
+	cfg := clusterConfig(cluster)
+	cfg.Cluster.RefreshInterval = time.Hour // the epoch alone tells
+	client := openClient(t, cfg)
+	eventually(t, "the nodes were looked at", func() bool { return client.Stats().Probes > 1 })
+	master := cluster.Failover(0)
+	eventually(t, "the new master is known", func() bool {
+		return slices.ContainsFunc(eventsOf(client, redisconn.EventTopology), func(e redisconn.Event) bool {
+			return strings.Contains(e.Detail, "are served by "+master.Addr()+" now")
+		})
 	})
 }
