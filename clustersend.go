@@ -56,7 +56,7 @@ func (cl *cluster) process(ctx context.Context, cmd redis.Cmder, by nodeWay) err
 		err := node.process(ctx, cmd, by, asking, news)
 		to, sent := redirectionOf(err, slot, node.addr)
 		switch {
-		case !sent && isAnswer(err):
+		case !sent && answers(cmd, err):
 			return err
 		case !sent:
 			return node.failed(err, news)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,6 +24,7 @@ type generation struct {
 	lent     redis.UniversalClient // what Unwrap lends
 	*drivers                       // of the one server; nil on a cluster, whose nodes have their own
 	breakers dialBreakers
+	strayed  atomic.Bool // it was told that this one server is a node of a cluster
 }
 
 // newGeneration makes the driver clients. It dials nothing, unless the

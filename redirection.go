@@ -58,3 +58,27 @@ func (e *strayError) Error() string {
 	}
 	return fmt.Sprintf("sent on %s, last by %s", plural(e.hops, "time"), peerText(e.last))
 }
+
+// isRedirected reports whether a command was sent on in the server's own words.
+func isRedirected(cmd redis.Cmder, err error) bool {
+	slot, _ := slotOfArgs(cmd.Args())
+	_, ok := redirectionOf(err, slot, "")
+	return ok
+}
+
+// misplaced says what a redirection means that nobody can follow. On a cluster the
+// slot moved away under a watch, whose connection cannot go after it. A client of
+// one server has found out what that server hid at Connect, and tells it once.
+func (c *Client) misplaced(err error) Class {
+	g := c.generation.Load()
+	if g.cluster != nil {
+		g.cluster.misled("")
+		return ClassTryAgain
+	}
+	if g.strayed.CompareAndSwap(false, true) {
+		detail := "the server is a node of a cluster and sends commands on to others, where a client of one server does not go: " + peerText(err)
+		c.recorder.record(Event{Kind: EventTopology, Node: g.addr, Class: ClassMoved, Detail: detail})
+		c.log.Warn("redis: "+detail, "node", g.addr, "next", ClassMoved.Info().Next)
+	}
+	return ClassMoved
+}

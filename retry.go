@@ -164,7 +164,7 @@ func isAnswer(err error) bool {
 		return false
 	}
 	class := replyClass(reply.Error())
-	return class != ClassAuth && !class.Info().Retried
+	return class != ClassAuth && class != ClassMoved && !class.Info().Retried
 }
 
 // isScriptsOwn reports whether a reply that reads like a refusal of the server's
@@ -237,7 +237,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 	call := callOf(cmd, began)
 	effect := effectOf(cmd)
 	for {
-		if effect == EffectUnknown && isScriptsOwn(err) {
+		if effect == EffectUnknown && isScriptsOwn(err) && !isRedirected(cmd, err) {
 			return err
 		}
 		call.attempts++
@@ -319,6 +319,9 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 		call.settle(f)
 	}
 	class, expired := f.class, endOf(ctx)
+	if class == ClassMoved {
+		class = c.misplaced(f.err)
+	}
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}
