@@ -50,7 +50,8 @@ type nodeWatch struct {
 	hangUp  context.CancelFunc
 
 	misses      int
-	err         error // of the last sample, nil when it answered
+	missed      time.Time // when the first of them was
+	err         error     // of the last sample, nil when it answered
 	latency     time.Duration
 	lastSuccess time.Time
 	served      time.Time // when it last said that the cluster is well
@@ -234,7 +235,9 @@ func (n *nodeWatch) ask(ctx context.Context) {
 // count enters the outcome of a sample.
 func (n *nodeWatch) count() {
 	if n.err != nil {
-		n.misses++
+		if n.misses++; n.misses == 1 {
+			n.missed = time.Now()
+		}
 		n.state = ""
 		return
 	}
@@ -290,7 +293,12 @@ func (w *clusterWatch) judge(n *nodeWatch) {
 		cause: &ConnectError{Stage: stageOf(n.err), Addr: n.node.addr, Class: f.class, Attempts: n.misses, Err: cause(n.err)},
 		since: time.Now(), waiting: true, over: make(chan struct{}),
 	})
-	w.target.dialer.links.cut(n.node.addr)
+	links := &w.target.dialer.links
+	if !isDecisive(f.class) { // it says nothing; a shard does not wait for Timeouts.Silence
+		links.suspect(n.node.addr)
+		w.client.cutSilent(links, n.node.addr, time.Since(n.missed))
+	}
+	links.cut(n.node.addr)
 	w.cluster.doubt("")
 	w.tell("node is dead: "+f.class.Info().Meaning+": "+peerText(cause(n.err)), n.node.addr, f.class)
 }

@@ -93,7 +93,7 @@ func CutLink(conn net.Conn) net.Conn {
 	life, end := context.WithCancel(context.Background())
 	defer end()
 	d := &dialer{life: life}
-	return d.link("", conn, conn)
+	return d.link(background, "", conn, conn)
 }
 
 // NewLink wraps a connection.

@@ -51,6 +51,7 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	h.Status, h.Class, h.Reason = status, class, reason
 	h.CheckedAt = time.Now()
 	h.Pool = m.client.poolUse()
+	m.target.dialer.links.look()
 	if h.Server = m.facts.info(); m.target.config.Mode == ModeEmbedded {
 		h.Server.Note = embeddedNote
 	}

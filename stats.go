@@ -29,9 +29,13 @@ type Stats struct {
 	State      State
 	Generation int
 	InFlight   int64 // calls under way now; a pipeline counts once
-	Pool       PoolUse
-	Routes     RouteStats
-	Cache      *CacheStats // nil when there is no client-side cache
+	// OldestInFlight is how long that connection hears nothing which waits longest for
+	// a reply, those of commands that wait at the server aside. It is seen by the
+	// monitor's looks, so it begins up to Health.Interval late.
+	OldestInFlight time.Duration
+	Pool           PoolUse
+	Routes         RouteStats
+	Cache          *CacheStats // nil when there is no client-side cache
 }
 
 // RouteStats tells by which way commands travel. What neither the lane nor the
@@ -86,6 +90,7 @@ func (c *Client) Stats() Stats {
 	}
 	if g := c.generation.Load(); g != nil {
 		s.Generation = g.number
+		s.OldestInFlight = g.dialer.links.oldest()
 		s.Routes = c.routeStats(g)
 		if g.drivers != nil {
 			s.Cache = g.cache.stats()
