@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,4 +193,30 @@ func TestAnIdleClientLearnsOfAPlannedFailoverByItsNextLook(t *testing.T) {
 			return strings.Contains(e.Detail, "are served by "+master.Addr()+" now")
 		})
 	})
+}
+
+// A redirection hints that the table of slots is old, and in a storm they come at
+// the rate of the calls. What a hint costs the cluster must not.
+func TestAStormOfRedirectionsAsksForTheSlotsTwentyTimesASecondAtMost(t *testing.T) {
+	const storm, most = time.Second, 20
+	var asked atomic.Int64
+	server := wanderer(t, func() { asked.Add(1) })
+	cfg := configFor(server.Addr())
+	cfg.Timeouts.Operation = 50 * time.Millisecond
+	client := openClient(t, cfg)
+	before, began := asked.Load(), time.Now()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for time.Since(began) < storm {
+				_ = client.Get(t.Context(), "k").Err() // it is sent in a circle
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d questions for %d calls", asked.Load()-before, client.Stats().Commands)
+	limit := int64(most*time.Since(began).Seconds()) + 1
+	if n := asked.Load() - before; n > limit || n == 0 {
+		t.Errorf("%d questions in %s, want some and at most %d", n, time.Since(began), limit)
+	}
 }
