@@ -33,7 +33,7 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 		return failAll(body, c.refused(name))
 	}
 	defer c.gate.leave()
-	c.counts.commands.Add(int64(len(body)))
+	c.gate.commands.Add(int64(len(body)))
 
 	batch := &call{name: name, cmds: body, began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
