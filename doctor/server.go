@@ -66,7 +66,7 @@ var serverChecks = []Check{
 		Cause: "a server that was not updated since",
 		Fix: []Remedy{
 			{"on Debian and Ubuntu, see which holes the package closes", "apt changelog redis-server"},
-			{"update the server; until then keep users from scripts", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL SETUSER {user} -@scripting"},
+			{"update the server; until then keep users from scripts", "{admin} ACL SETUSER {user} -@scripting"},
 		},
 		Run: everywhere(checkVersion),
 	},

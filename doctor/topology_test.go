@@ -98,6 +98,24 @@ func TestASentinelDeploymentIsExaminedAsAWhole(t *testing.T) {
 	watched("RC-P020", doctor.OutcomeFail, "1 of 3 sentinels")
 }
 
+// A quorum of all of them was meant to be safe, and one sentinel that was away for
+// maintenance kept the others from failing over.
+func TestAQuorumThatTheSentinelsLeftCannotReachFails(t *testing.T) {
+	deployment := redisconntest.NewSentinel(t, redisconntest.WithQuorum(3))
+	cfg := redisconn.Config{}
+	cfg.Connection.Addrs, cfg.Sentinel.Master = deployment.SentinelAddrs(), deployment.MasterName()
+	deployment.Sentinels()[0].Kill()
+	report := await(t, cfg, "RC-P020", doctor.OutcomeFail, "2 of 3 sentinels of mymaster answer, 3 must agree")
+	sound(t, report)
+	// Who is asked of the others is one that answers; who is missed is asked itself.
+	if r := result(t, report, "RC-P020"); strings.Contains(r.Fix[0].Command, "-p "+strconv.Itoa(deployment.Sentinels()[0].Port())+" ") {
+		t.Errorf("%+v", r.Fix)
+	}
+	if r := result(t, report, "RC-P003"); !strings.HasSuffix(r.Fix[0].Command, "-p "+strconv.Itoa(deployment.Sentinels()[0].Port())+" PING") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestAMasterThatSentinelsReplacedIsMissedAsAReplica(t *testing.T) {
 	deployment := redisconntest.NewSentinel(t)
 	cfg := redisconn.Config{}

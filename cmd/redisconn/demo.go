@@ -190,7 +190,7 @@ func (d *demo) connect(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	d.printSteps(d.stdout, 3, p)
+	d.printSteps(d.stdout, 3, p, doctor.Result{})
 	if p.Class != "" {
 		return exitCode(exitFailed)
 	}

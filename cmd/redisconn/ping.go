@@ -101,10 +101,11 @@ func (a *app) connected(ctx context.Context, cmd *cli.Command) (*redisconn.Clien
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case p.Class == redisconn.ClassConfig:
-		a.printFailure(a.stderr, 0, p)
+		a.printFailure(a.stderr, 0, p, doctor.Result{})
 		err = exitCode(exitUsage)
 	default:
-		a.printFailure(a.stderr, 0, p)
+		broken, _ := doctor.Diagnose(ctx, client, p)
+		a.printFailure(a.stderr, 0, p, broken)
 		err = exitCode(exitFailed)
 	}
 	return nil, cmp.Or(client.Close(), err)
