@@ -24,7 +24,7 @@ const (
 	LayerLatency   Layer = "latency"   // how long things take, and whose fault that is
 	LayerServer    Layer = "server"    // the server's own state and settings
 	LayerClock     Layer = "clock"     // time, here and there
-	LayerClient    Layer = "client"    // what the server makes of this client's connections
+	LayerClient    Layer = "client"    // what server and client make of each other's connections
 	LayerExtra     Layer = "extra"     // the program's own checks
 )
 

@@ -58,7 +58,7 @@ func TestAClusterIsExaminedAsAWhole(t *testing.T) {
 			for id, detail := range map[string]string{
 				"RC-P001": "the server is cluster, as configured", "RC-P002": "3 masters", "RC-P010": "16384 of 16384 slots are served, by 3 shards",
 				"RC-P011": "all 6 nodes are well", "RC-P012": "can be reached", "RC-P013": "are allowed", "RC-P014": "every master has a replica", "RC-P015": "the same layout", "RC-P016": "where it belongs",
-				"RC-S002": "the other nodes are well, too", "RC-S007": "listens on its own machine alone", "RC-K001": "(all 6 nodes)", "RC-W001": "(all 6 nodes)",
+				"RC-S002": "the other nodes are well, too", "RC-S007": "listens on its own machine alone", "RC-K001": "(all 6 nodes)", "RC-W001": "(all 6 nodes)", "RC-W003": "noticed within 15s",
 			} {
 				expect(t, result(t, report, id), doctor.OutcomePass, detail)
 			}

@@ -26,6 +26,7 @@ type fault struct {
 	fails  string
 	warns  string
 	class  redisconn.Class // of the first that fails
+	many   int             // instances of the program
 	types  string          // how the first command of its repair ends
 	broken func(t *testing.T)
 }
@@ -37,7 +38,7 @@ func TestEveryFaultEndsInItsCheck(t *testing.T) {
 			if f.broken != nil {
 				f.broken(t)
 			}
-			var options doctor.Options
+			options := doctor.Options{Instances: f.many}
 			if f.can != "" {
 				permission, err := doctor.ParsePermission(f.can)
 				if err != nil {
@@ -185,6 +186,8 @@ func faults(t *testing.T) []fault {
 		{name: "TheServerIsSlow", cfg: configFor(slow.Addr()), warns: "RC-Y003"},
 		{name: "TheServerIsFull", cfg: configFor(full.Addr()), fails: "RC-S002", class: redisconn.ClassOOM},
 		{name: "ThePoolIsLargerThanTheServer", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 13 }), fails: "RC-S003", class: redisconn.ClassMaxClients},
+		{name: "ThePoolsTogetherAreLargerThanTheServer", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 5 }), many: 3, fails: "RC-S003", class: redisconn.ClassMaxClients},
+		{name: "KeepaliveComesTooLate", cfg: configFor(plain.Addr(), func(c *redisconn.Config) { c.Timeouts.Silence = 10 * time.Minute }), warns: "RC-W003"},
 		{name: "ThePoolHasNoRoom", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 12 }), warns: "RC-S003"},
 		{name: "TheLastSnapshotFailed", cfg: configFor(unsaved.Addr()), fails: "RC-S004", class: redisconn.ClassReply, broken: func(t *testing.T) { failSnapshot(t, unsaved) }},
 		{name: "TheAppendOnlyFileCannotBeRewritten", cfg: configFor(appending.Addr()), warns: "RC-S004", broken: func(t *testing.T) { failRewrite(t, appending) }},

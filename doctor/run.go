@@ -24,6 +24,10 @@ type Options struct {
 	// the layer acl has nothing to check.
 	Permissions []Permission
 
+	// Instances is how many processes of the program share the server, each with a
+	// pool of its own. Default 1.
+	Instances int
+
 	Offline bool          // connect nowhere: the layer config alone
 	Wait    time.Duration // how long to try to connect while another attempt may succeed; default one attempt
 	Timeout time.Duration // of one check; default 10s
@@ -120,7 +124,7 @@ func examine(ctx context.Context, p *Patient, o Options) *Report {
 	if !slices.ContainsFunc(o.Checks, func(c Check) bool { return c.Layer != LayerConfig }) {
 		o.Offline = true // there is nothing to connect for
 	}
-	o.Timeout, o.FailOn = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail)
+	o.Timeout, o.FailOn, o.Instances = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail), max(o.Instances, 1)
 	p.options = o
 	r := &Report{Began: time.Now(), FailOn: o.FailOn, about: p.about}
 	r.WaitOver = p.connect(ctx)

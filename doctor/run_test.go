@@ -43,7 +43,7 @@ func TestAServerThatIsWellFailsNothing(t *testing.T) {
 		"RC-C000": "fields set", "RC-N001": "localhost resolves to", "RC-N011": "behind the name", "RC-A001": "a password is given",
 		"RC-A002": "user app", "RC-L001": "user app may do all 5 things", "RC-H010": "redis", "RC-P001": "standalone", "RC-P002": "master",
 		"RC-S002": "no limit", "RC-S003": "room for", "RC-S004": "went well", "RC-S005": "0 replicas", "RC-S007": "wants a password",
-		"RC-S008": "protected", "RC-K001": "agree", "RC-W001": "keeps idle connections", "RC-W002": "300 seconds",
+		"RC-S008": "protected", "RC-K001": "agree", "RC-W001": "keeps idle connections", "RC-W002": "300 seconds", "RC-W003": "noticed within 15s",
 	} {
 		expect(t, result(t, report, id), doctor.OutcomePass, detail)
 	}
@@ -247,8 +247,10 @@ func TestAUnixSocketHasNoNameAndNoPort(t *testing.T) {
 	}
 	expect(t, result(t, report, "RC-N001"), doctor.OutcomeSkip, "a unix socket has no name")
 	expect(t, result(t, report, "RC-S007"), doctor.OutcomePass, "its own machine alone")
-	if r := result(t, report, "RC-W002"); !r.Moot {
-		t.Errorf("%+v", r)
+	for _, id := range []string{"RC-W002", "RC-W003"} {
+		if r := result(t, report, id); !r.Moot {
+			t.Errorf("%+v", r)
+		}
 	}
 	report = doctor.Run(t.Context(), configFor(server.Addr()+"x"), only(t, "tcp"))
 	if r := result(t, report, "RC-N010"); r.Fix[0].Command != "ls -l "+server.Addr()+"x" {
@@ -352,6 +354,7 @@ func TestTheProgramsOwnDialerOpensEveryConnection(t *testing.T) {
 	}
 	expect(t, result(t, report, "RC-N001"), doctor.OutcomeSkip, "dials by itself")
 	expect(t, result(t, report, "RC-T003"), doctor.OutcomePass, "cache.internal")
+	expect(t, result(t, report, "RC-W003"), doctor.OutcomePass, "noticed within 15s")
 }
 
 func TestAPatientThatIsNotConnectedHasNoClient(t *testing.T) {

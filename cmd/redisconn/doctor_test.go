@@ -189,6 +189,8 @@ func TestDoctorEndsAsItsContractSays(t *testing.T) {
 		"no such check":         {call{}, []string{"--explain", "RC-X999"}, exitUsage},
 		"no such outcome":       {call{}, []string{"--fail-on", "skip"}, exitUsage},
 		"no permission":         {call{}, []string{"--can", ","}, exitUsage},
+		"no instances":          {call{}, []string{"--instances", "0"}, exitUsage},
+		"too many instances":    {call{}, []string{"--addrs", server.Addr(), "--instances", "90000", "--only", "RC-S003"}, exitFailed},
 		"no time":               {call{}, []string{"--per-check", "0s"}, exitUsage},
 		"too much time":         {call{}, []string{"--wait", "100h"}, exitUsage},
 		"two passwords":         {call{}, []string{"--password", "a", "--password-file", "b"}, exitUsage},
