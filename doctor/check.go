@@ -67,7 +67,7 @@ type Remedy struct {
 // example fills the places of a command where there is no server.
 var example = strings.NewReplacer("{cli}", "redis-cli -h HOST -p PORT", "{node}", "redis-cli -h HOST -p PORT", "{sentinel}", "redis-cli -h SENTINEL -p 26379", "{admin}", "redis-cli -h HOST -p PORT --user ADMIN --askpass", "{host}", "HOST", "{port}", "PORT", "{addr}", "HOST:PORT", "{user}", "USER", "{id}", "NODE-ID", "{file}", "FILE", "{master}", "MASTER")
 
-// Steps are the steps of the repair as they are written where there is no server: HOST and PORT stand for it.
+// Steps are the steps of the repair as they are written where there is no server: HOST, PORT and the like stand for it.
 func (c Check) Steps() []Remedy {
 	steps := slices.Clone(c.Fix)
 	for i := range steps {

@@ -254,6 +254,7 @@ func TestADeploymentOfAnotherKindIsNamedWithItsRemedy(t *testing.T) {
 			if expect(t, r, doctor.OutcomeFail, row.detail); r.Class != redisconn.ClassMode || !strings.Contains(r.Fix[0].Command, "INFO server") {
 				t.Errorf("%+v", r)
 			}
+			sound(t, report)
 			expect(t, result(t, report, "RC-H004"), doctor.OutcomePass, "the server is ready")
 		})
 	}
@@ -287,7 +288,9 @@ func TestWhatANodeTellsIsJudged(t *testing.T) {
 				}
 				return addr
 			})}
-			expect(t, result(t, doctor.Run(t.Context(), configFor(node), options), row.id), row.outcome, row.detail)
+			report := doctor.Run(t.Context(), configFor(node), options)
+			sound(t, report)
+			expect(t, result(t, report, row.id), row.outcome, row.detail)
 		})
 	}
 }

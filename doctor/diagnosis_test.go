@@ -41,27 +41,3 @@ func TestAProofsFailureIsDiagnosedWithoutProvingItAgain(t *testing.T) {
 		t.Errorf("%q", command)
 	}
 }
-
-// The sentinels have a password and a link of their own; a command with those of the
-// data nodes did not lead to them.
-func TestCommandsLeadToTheSentinelsTheWayTheClientGoes(t *testing.T) {
-	ca := redisconntest.NewCA(t)
-	addr := redisconntest.ReserveAddr(t)
-	host, port, _ := strings.Cut(addr, ":")
-	way := "redis-cli -h " + host + " -p " + port
-	for want, how := range map[string]func(*redisconn.Config){
-		" --user watcher --askpass": func(c *redisconn.Config) { c.Sentinel.TLS = redisconn.SentinelTLSOff },
-		" --tls --cacert " + ca.CAFile() + " --sni watch.internal --user watcher --askpass": func(c *redisconn.Config) {
-			c.Sentinel.TLS, c.Sentinel.CAFile, c.Sentinel.ServerName = redisconn.SentinelTLSOn, ca.CAFile(), "watch.internal"
-		},
-		" --tls --cacert " + ca.CAFile() + " --user watcher --askpass": func(*redisconn.Config) {},
-	} {
-		r := examined(t, configFor(addr, func(c *redisconn.Config) {
-			c.TLS.Enabled, c.TLS.CAFile, c.Connection.Username, c.Connection.Password = true, ca.CAFile(), "app", "secret"
-			c.Sentinel.Master, c.Sentinel.Username, c.Sentinel.Password = "main", "watcher", "another"
-		}, how), "RC-N000")
-		if r.Command() != way+want+" SENTINEL MASTERS" {
-			t.Errorf("%q, want%s", r.Command(), want)
-		}
-	}
-}

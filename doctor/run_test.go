@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -284,26 +283,6 @@ func TestTheFirstCertificateOfTheChainToEndCounts(t *testing.T) {
 	server := redisconntest.NewServer(t, redisconntest.WithTLS(ca, redisconntest.CertValid(time.Now().Add(-time.Hour), time.Now().Add(60*24*time.Hour))))
 	r := examined(t, configFor(server.Addr(), func(c *redisconn.Config) { c.TLS.Enabled, c.TLS.CAFile = true, ca.CAFile() }), "RC-K002")
 	expect(t, r, doctor.OutcomeWarn, "ends at")
-}
-
-// What is printed is copied into a terminal, so it must lead to the same server
-// and must not hold the password.
-func TestCommandsLeadToTheServerTheWayTheClientGoes(t *testing.T) {
-	ca := redisconntest.NewCA(t)
-	server := redisconntest.NewServer(t, redisconntest.WithTLS(ca), redisconntest.WithUser("odd$user", "cAnaRy-pw"), redisconntest.WithDirective("tcp-keepalive", "0"))
-	r := examined(t, configFor(server.Addr(), func(c *redisconn.Config) {
-		c.Connection.Username, c.Connection.Password = "odd$user", "cAnaRy-pw"
-		c.TLS = redisconn.TLSConfig{Enabled: true, CAFile: ca.CAFile(), InsecureSkipVerify: true, ServerName: "localhost"}
-	}), "RC-W002")
-	want := "redis-cli -h 127.0.0.1 -p " + strconv.Itoa(server.Port()) + " --tls --cacert " + ca.CAFile() +
-		" --sni localhost --insecure --user 'odd$user' --askpass CONFIG SET tcp-keepalive 300"
-	if len(r.Fix) != 1 || r.Fix[0].Command != want {
-		t.Errorf("%+v\nwant %s", r.Fix, want)
-	}
-	socket := redisconntest.NewServer(t, redisconntest.WithUnixSocket(), redisconntest.WithDirective("timeout", "10"))
-	if r := examined(t, configFor(socket.Addr()), "RC-W001"); !strings.HasPrefix(r.Fix[0].Command, "redis-cli -s "+socket.Addr()+" ") {
-		t.Errorf("%+v", r.Fix)
-	}
 }
 
 func TestAProgramAddsChecksOfItsOwn(t *testing.T) {

@@ -19,6 +19,7 @@ func TestASentinelIsNotTakenForAServer(t *testing.T) {
 	if got := ids(report, doctor.OutcomeFail); got != "RC-P001" || report.ExitCode() != doctor.ExitFailed {
 		t.Errorf("fails: %s, exit code %d", got, report.ExitCode())
 	}
+	sound(t, report)
 	r := result(t, report, "RC-P001")
 	if expect(t, r, doctor.OutcomeFail, "a sentinel, which holds no data"); len(r.Fix) != 2 || !strings.HasSuffix(r.Fix[0].Command, "SENTINEL MASTERS") {
 		t.Errorf("%+v", r.Fix)
@@ -81,11 +82,13 @@ func TestASentinelDeploymentIsExaminedAsAWhole(t *testing.T) {
 	}
 
 	watched := func(id string, outcome doctor.Outcome, detail string) {
-		var r doctor.Result
+		var report *doctor.Report
 		redisconntest.Eventually(t, 30*time.Second, id+" to "+string(outcome), func() bool {
-			r = examined(t, cfg, id)
+			report = doctor.Run(t.Context(), cfg, only(t, id))
+			r := result(t, report, id)
 			return r.Outcome == outcome && strings.Contains(r.Detail, detail)
 		})
+		sound(t, report)
 	}
 	replica := deployment.Replicas()[0]
 	replica.Kill()
