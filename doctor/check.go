@@ -52,20 +52,22 @@ type Check struct {
 	Run func(ctx context.Context, p *Patient) Finding
 }
 
-// Remedy is a step towards a repair. In the commands of a [Check] {cli} stands
-// for redis-cli with the flags that lead to the server, {node} for that which leads
-// to the node in question, {sentinel} to a sentinel, {admin} to the server
-// as an administrator, {host} and {port} for the
-// server's address, {addr} for both, {user} for the user, {master} for the name that
-// the sentinels have for the master, {id} for the id of the node in question, {file}
-// for the file.
+// Remedy is a step towards a repair. In the commands of a [Check] {cli} stands for
+// redis-cli with the flags that lead to the server, {admin} for the same as an
+// administrator, {node} and {sentinel} for redis-cli on its way to the node in question
+// and to a sentinel; {host} and {port} for the server's address, {addr} for both, {user}
+// for the user, {master} for the name that the sentinels have for the master, {id} for
+// the id of the node in question, {file} for the file in question.
 type Remedy struct {
 	Text    string `json:"text"`
 	Command string `json:"command,omitempty"` // what to type, where there is something
 }
 
 // example fills the places of a command where there is no server.
-var example = strings.NewReplacer("{cli}", "redis-cli -h HOST -p PORT", "{node}", "redis-cli -h HOST -p PORT", "{sentinel}", "redis-cli -h SENTINEL -p 26379", "{admin}", "redis-cli -h HOST -p PORT --user ADMIN --askpass", "{host}", "HOST", "{port}", "PORT", "{addr}", "HOST:PORT", "{user}", "USER", "{id}", "NODE-ID", "{file}", "FILE", "{master}", "MASTER")
+var example = strings.NewReplacer(
+	"{cli}", "redis-cli -h HOST -p PORT", "{node}", "redis-cli -h HOST -p PORT", "{sentinel}", "redis-cli -h SENTINEL -p 26379", "{admin}", "redis-cli -h HOST -p PORT --user ADMIN --askpass",
+	"{host}", "HOST", "{port}", "PORT", "{addr}", "HOST:PORT", "{user}", "USER", "{id}", "NODE-ID", "{file}", "FILE", "{master}", "MASTER",
+)
 
 // Steps are the steps of the repair as they are written where there is no server: HOST, PORT and the like stand for it.
 func (c Check) Steps() []Remedy {

@@ -9,7 +9,8 @@ import (
 // Diagnose is the result of the check that a proof's failure belongs to: its id,
 // its likely cause, what to type. It is false of a proof in which no stage failed. The
 // client is the one that was proved, nil where the configuration makes none. Nothing
-// is proved anew; of a server that speaks TLS the certificate is looked at.
+// is proved anew; of a server that speaks TLS the certificate is looked at, over a
+// net.Dialer: for a program that dials by itself there is [Run].
 func Diagnose(ctx context.Context, client *redisconn.Client, proof *Proof) (Result, bool) {
 	if proof.Failure() == (Step{}) {
 		return Result{}, false

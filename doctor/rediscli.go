@@ -12,12 +12,21 @@ import (
 // fill puts the names that are known in the places of a command from the table. ill
 // is the node in question; without one it is the server.
 func (p *Patient) fill(command string, ill redisconn.NodeHealth) string {
-	return strings.NewReplacer("{cli}", p.cli(), "{node}", p.cliTo(cmp.Or(ill.Addr, p.addr())), "{sentinel}", p.cliTo(p.sentinel()),
-		"{admin}", redisCLI(p.addr(), p.config.TLS, redisconn.ConnectionConfig{Username: "ADMIN", Password: "its own"}), "{addr}", p.addr(), "{host}", p.host(), "{port}", p.port(), "{user}", shell(p.user()), "{id}", cmp.Or(ill.ID, "NODE-ID"), "{file}", "FILE", "{master}", shell(p.config.Sentinel.Master)).Replace(command)
+	return strings.NewReplacer(
+		"{cli}", p.cli(), "{admin}", p.adminCLI(), "{node}", p.cliTo(cmp.Or(ill.Addr, p.addr())), "{sentinel}", p.cliTo(p.sentinel()),
+		"{addr}", p.addr(), "{host}", p.host(), "{port}", p.port(), "{user}", shell(p.user()),
+		"{id}", cmp.Or(ill.ID, "NODE-ID"), "{file}", "FILE", "{master}", shell(p.config.Sentinel.Master),
+	).Replace(command)
 }
 
 // cli is redis-cli on its way to the server.
 func (p *Patient) cli() string { return redisCLI(p.addr(), p.config.TLS, p.config.Connection) }
+
+// adminCLI is the same for somebody who may do more, with a name and a password that
+// are not known here.
+func (p *Patient) adminCLI() string {
+	return redisCLI(p.addr(), p.config.TLS, redisconn.ConnectionConfig{Username: "ADMIN", Password: "typed"})
+}
 
 // cliTo is redis-cli on its way to a node, which may be a sentinel.
 func (p *Patient) cliTo(addr string) string {

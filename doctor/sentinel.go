@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +102,12 @@ func checkWatched(ctx context.Context, p *Patient) Finding {
 		addrs = unique(addrs)
 		dead, evidence := unreachable(p.reach(ctx, addrs))
 		if len(dead) > 0 {
-			return Fail(redisconn.ClassUnreachable, fmt.Sprintf("%d of %d announced addresses cannot be reached from here: %s", len(dead), len(addrs), strings.Join(dead, ", ")), evidence...).about(dead[0], "")
+			finding := Fail(redisconn.ClassUnreachable, fmt.Sprintf("%d of %d announced addresses cannot be reached from here: %s", len(dead), len(addrs), strings.Join(dead, ", ")), evidence...).about(dead[0], "")
+			if slices.Contains(p.sentinels(), dead[0]) {
+				finding = finding.mend("see whether the sentinel answers there", "{node} PING").
+					mend("have it announce what clients can reach", "{node} SENTINEL CONFIG SET announce-ip ADDRESS")
+			}
+			return finding
 		}
 		return Pass(fmt.Sprintf("all %d announced addresses can be reached from here", len(addrs)), evidence...)
 	})
