@@ -96,7 +96,7 @@ func faults(t *testing.T) []fault {
 		unsaved   = redisconntest.NewServer(t, redisconntest.WithDirective("dbfilename", "taken"))
 		source    = redisconntest.NewServer(t)
 		honest    = redisconntest.NewServer(t, redisconntest.WithReplicaOf(source), redisconntest.WithDirective("replica-serve-stale-data", "no"))
-		shy       = redisconntest.NewServer(t, redisconntest.WithDirective("protected-mode", "yes"), redisconntest.WithDirective("bind", "0.0.0.0"))
+		shy       = inProtectedMode(t)
 		busy      = redisconntest.NewServer(t, redisconntest.WithDirective("lua-time-limit", "50"))
 		appending = redisconntest.NewServer(t, redisconntest.WithAppendOnly())
 		loading   = redisconntest.NewProxy(t, plain.Addr())
@@ -163,7 +163,7 @@ func faults(t *testing.T) []fault {
 		{name: "TheCertificateIsAboutToEnd", cfg: tls(encrypted), warns: "RC-K002"}, // the kit's last a day
 
 		{name: "ThePasswordIsMissing", cfg: configFor(guarded.Addr()), fails: "RC-A001", class: redisconn.ClassAuth, types: "redisconn config"},
-		{name: "TheServerIsInProtectedMode", cfg: configFor(fromOutside(t, shy)), fails: "RC-A001", class: redisconn.ClassAuth, types: "CONFIG SET requirepass PASSWORD"},
+		{name: "TheServerIsInProtectedMode", cfg: configFor(shy.Addr()), fails: "RC-A001", class: redisconn.ClassAuth, types: "CONFIG SET requirepass PASSWORD"},
 		{name: "ThePasswordIsWrong", cfg: configFor(guarded.Addr(), password("", "wrong")), fails: "RC-A002", class: redisconn.ClassAuth},
 		{name: "TheUserIsOff", cfg: configFor(guarded.Addr(), password("nobody", "right")), fails: "RC-A002", class: redisconn.ClassAuth},
 		{name: "TheUserMayNotPing", cfg: configFor(guarded.Addr(), password("mute", "right")), fails: "RC-A003", class: redisconn.ClassACL},
@@ -246,21 +246,12 @@ func holdUp(t *testing.T, s *redisconntest.Server) {
 	})
 }
 
-// fromOutside is an address at which a server in protected mode takes this machine for
-// another. On a machine without a network there is none: a script denies in its place.
-func fromOutside(t *testing.T, s *redisconntest.Server) string {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, addr := range addrs {
-		if network, ok := addr.(*net.IPNet); ok && network.IP.To4() != nil && network.IP.IsGlobalUnicast() {
-			return net.JoinHostPort(network.IP.String(), strconv.Itoa(s.Port()))
-		}
-	}
+// inProtectedMode is what a server in protected mode says to whoever comes from
+// another machine. A script says it: these tests never leave the loopback device.
+func inProtectedMode(t *testing.T) *redisconntest.Scripted {
 	return redisconntest.NewScripted(t, func(conn net.Conn) {
 		_, _ = conn.Write([]byte("-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.\r\n"))
-	}).Addr()
+	})
 }
 
 // loseMaster kills a master and waits until its replica has noticed.
