@@ -111,7 +111,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	c.life, c.end = context.WithCancel(background)
 	c.deadlines = &deadlines{life: c.life, operation: resolved.Timeouts.Operation}
 	c.machine = newMachine(c.recorder, c.log)
-	c.retries = newRetryPolicy(resolved.Retry, newRetryBudget(resolved.Retry.Budget, &c.counts.commands))
+	c.retries = newRetryPolicy(resolved.Retry, newRetryBudget(resolved.Retry.Budget, &c.gate.commands))
 
 	c.hooks = newHookChain(c.process, c.processBatch)
 	for _, hook := range c.opts.hooks {

@@ -258,7 +258,7 @@ func (n *clusterNode) sendShare(ctx context.Context, share []*errand, news <-cha
 		}
 		own, wire = append(own, e.cmd), append(wire, e.cmd)
 	}
-	if _, err := exchange(ctx, n.direct.Pipeline(), wire); err == nil {
+	if _, err := exchange(ctx, n.direct, wire); err == nil {
 		return
 	}
 	for i, f := range diagnoseEach(own) {

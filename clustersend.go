@@ -120,7 +120,7 @@ func (n *clusterNode) process(ctx context.Context, cmd redis.Cmder, by nodeWay, 
 	if !asking {
 		return by(n, ctx, cmd)
 	}
-	_, err := exchange(ctx, n.direct.Pipeline(), []redis.Cmder{redis.NewStatusCmd(ctx, "asking"), cmd})
+	_, err := exchange(ctx, n.direct, []redis.Cmder{redis.NewStatusCmd(ctx, "asking"), cmd})
 	if failed := cmd.Err(); failed != nil {
 		err = failed // ASKING itself has no say
 	}
@@ -212,7 +212,7 @@ func sentOn(cmds []redis.Cmder, read bool, err error, slot int, from string) (to
 // transact sends a transaction to this node.
 func (n *clusterNode) transact(ctx context.Context, cmds []redis.Cmder, asking bool) (read bool, err error) {
 	if !asking {
-		return exchange(ctx, n.direct.TxPipeline(), cmds)
+		return exchangeTx(ctx, n.direct, cmds)
 	}
 	// Inside MULTI the flag that ASKING sets stays until EXEC, and it must come
 	// before MULTI, on the same connection.
@@ -222,7 +222,7 @@ func (n *clusterNode) transact(ctx context.Context, cmds []redis.Cmder, asking b
 		expectReplies(cmds)
 		return assignReplies(cmds, err), err
 	}
-	return exchange(ctx, conn.TxPipeline(), cmds)
+	return through(ctx, conn.TxPipeline(), cmds, cmds...)
 }
 
 // watch runs fn with keys watched at the node that serves them.

@@ -28,7 +28,7 @@ func newDrivers(c *Client, g *generation, addr string, optionsOf func(Config, st
 		d.cache = newReadCache(g.config.Cache, &c.cache)
 		pooled.ClientSideCache = d.cache
 	}
-	d.direct = redis.NewClient(pooled)
+	d.direct = newDriver(pooled)
 	return d
 }
 

@@ -188,7 +188,7 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 		return c.refused(cmd.Name())
 	}
 	defer c.gate.leave()
-	c.counts.commands.Add(1)
+	c.gate.commands.Add(1)
 	now := time.Now()
 	var cancel context.CancelFunc
 	send := (*Client).sendPlain

@@ -65,7 +65,7 @@ type CacheStats struct {
 
 // counts are the counters behind Stats.
 type counts struct {
-	commands, retries, failures, maybeApplied, outages, probes, reloads, failovers atomic.Int64
+	retries, failures, maybeApplied, outages, probes, reloads, failovers atomic.Int64
 
 	byClass failureCounts // divides failures
 }
@@ -73,7 +73,7 @@ type counts struct {
 // Stats returns a snapshot. It does no I/O.
 func (c *Client) Stats() Stats {
 	s := Stats{
-		Commands:      c.counts.commands.Load(),
+		Commands:      c.gate.commands.Load(),
 		Retries:       c.counts.retries.Load(),
 		Failures:      c.counts.failures.Load(),
 		MaybeApplied:  c.counts.maybeApplied.Load(),

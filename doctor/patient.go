@@ -181,5 +181,7 @@ func unanswered(command string, err error) Finding {
 	case class == redisconn.ClassReply && strings.Contains(strings.ToLower(err.Error()), "unknown"):
 		return Skip("the server does not know " + command)
 	}
-	return Fail(class, command+": "+err.Error())
+	finding := Fail(class, command+": "+err.Error(), Fact{"command", command})
+	finding.Fix = remedies[class]
+	return finding
 }
