@@ -2,12 +2,14 @@ package redisconn
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"maps"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -52,7 +54,8 @@ type tiedConn struct {
 	ties *ties
 	left func(addr string) // tells that the node ended a subscription
 
-	leaving atomic.Bool // the program ended one: whose wish the next end is nobody can tell
+	leaving atomic.Bool               // the program ended one: whose wish the next end is nobody can tell
+	ended   atomic.Pointer[time.Time] // when the node did, unasked: nothing comes since
 }
 
 func (t *ties) tie(addr string, conn net.Conn, left func(addr string)) net.Conn {
@@ -76,7 +79,8 @@ func (t *ties) cut(addr string) {
 	t.mu.Unlock()
 	for _, conn := range tied {
 		if stood, ok := conn.Conn.(*subscriptionLink); ok {
-			stood.broke()
+			now := time.Now()
+			stood.broke(*cmp.Or(conn.ended.Load(), &now))
 		}
 		closeQuietly(conn.Conn)
 	}
@@ -102,6 +106,8 @@ func (c *tiedConn) Write(p []byte) (int, error) {
 func (c *tiedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if !c.leaving.Load() && bytes.Contains(p[:n], farewell) {
+		now := time.Now()
+		c.ended.CompareAndSwap(nil, &now)
 		c.left(c.addr)
 	}
 	return n, err

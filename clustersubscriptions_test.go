@@ -131,7 +131,7 @@ func TestOnlyAnEndThatNobodyAskedForHintsThatASlotMoved(t *testing.T) {
 	near, peer := net.Pipe()
 	defer func() { _ = near.Close(); _ = peer.Close() }()
 	hints := 0
-	conn := redisconn.TiedConnection(near, func(string) { hints++ })
+	conn, _ := redisconn.TiedConnection(near, func(string) { hints++ })
 	const farewell = "$12\r\nsunsubscribe\r\n$1\r\na\r\n"
 	hears := func(text string) {
 		t.Helper()
@@ -155,5 +155,24 @@ func TestOnlyAnEndThatNobodyAskedForHintsThatASlotMoved(t *testing.T) {
 	hears("*3\r\n" + farewell + ":0\r\n")
 	if hints != 1 {
 		t.Error("the program's own wish is a hint")
+	}
+}
+
+// The gap was told from the moment at which we cut the connection: half a
+// millisecond, of a tenth of a second in which nothing could be heard.
+func TestTheGapOfASlotThatMovedBeginsWithTheNodesFarewell(t *testing.T) {
+	var g redisconn.Gaps
+	stood, peer := subscribed(t, &g, "a:1", true)
+	conn, cut := redisconn.TiedConnection(stood, func(string) {})
+	go func() { _, _ = peer.Write([]byte("*3\r\n$12\r\nsunsubscribe\r\n$1\r\na\r\n:0\r\n")) }()
+	if _, err := conn.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	heard := time.Now()
+	eventually(t, "a moment passes", func() bool { return time.Since(heard) > 10*time.Millisecond })
+	cut()
+	subscribed(t, &g, "b:2", false)
+	if len(g.Events) != 1 || g.Events[0].Took < 10*time.Millisecond {
+		t.Errorf("told: %+v", g.Events)
 	}
 }
