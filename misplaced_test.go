@@ -66,17 +66,28 @@ func TestAClientOfOneServerThatIsAnsweredMovedIsToldTheFix(t *testing.T) {
 	}
 }
 
-// A script may answer as it likes, and may have written before.
+// A script may answer as it likes, and may have written before. On a cluster what
+// read like a refusal arrived inside an error of ours.
 func TestAScriptsOwnRedirectionIsItsAnswer(t *testing.T) {
-	client, server := openServer(t)
-	const script = `redis.call('incr', 'n') return redis.error_reply('MOVED 7 127.0.0.1:1')`
-	err := client.Eval(t.Context(), script, []string{"n"}).Err()
-	var failed *redisconn.CommandError
-	if err == nil || errors.As(err, &failed) || !strings.HasPrefix(err.Error(), "MOVED 7") {
-		t.Errorf("%T %v", err, err)
-	}
-	if n := server.Client().Get(t.Context(), "n").Val(); n != "1" || len(eventsOf(client, redisconn.EventTopology)) != 0 {
-		t.Errorf("it ran %s times; %v", n, client.History())
+	for name, addr := range map[string]string{
+		"one server": redisconntest.NewServer(t).Addr(),
+		"a cluster":  redisconntest.NewCluster(t, 1, 0).Addrs()[0],
+	} {
+		client := openClient(t, configFor(addr))
+		for i, text := range []string{"MOVED 7 127.0.0.1:1", "TRYAGAIN later"} {
+			err := client.Eval(t.Context(), "redis.call('incr', KEYS[1]) return redis.error_reply(ARGV[1])", []string{"n"}, text).Err()
+			if _, bare := err.(redis.Error); !bare || !strings.HasPrefix(err.Error(), text) {
+				t.Errorf("%s: %T %v", name, err, err)
+			}
+			if n, err := client.Get(t.Context(), "n").Int(); n != i+1 || err != nil {
+				t.Errorf("%s: it ran %d times, want %d; %v", name, n, i+1, err)
+			}
+		}
+		for _, e := range eventsOf(client, redisconn.EventTopology) {
+			if e.Class == redisconn.ClassMoved {
+				t.Errorf("%s: %v", name, e)
+			}
+		}
 	}
 }
 
