@@ -46,6 +46,7 @@ func TestThePageShowsAnOutageAndItsEndWhileTheyHappen(t *testing.T) {
 	s.redis.Kill()
 	b.await("the outage", stateIs+`("down")`)
 	b.await("the remedy", alertText+`.includes("check that redis-server runs")`)
+	b.await("the check", `document.querySelector(".alert a[href$='#rc-n010']").textContent === "RC-N010"`)
 	if !value[bool](b, undisturbed) {
 		t.Error("the outage moved the focus, or what the reader had opened")
 	}

@@ -37,6 +37,17 @@ type scene struct {
 
 var quiet = redisconn.WithLogger(slog.New(slog.DiscardHandler))
 
+// hints are a doctor's, of the failure that the outages of these tests are.
+func hints(class redisconn.Class) statuspage.Hint {
+	if class != redisconn.ClassRefused {
+		return statuspage.Hint{}
+	}
+	return statuspage.Hint{
+		Check: "RC-N010", Command: "redisconn doctor --only RC-N010",
+		Link: "https://github.com/redisconn/redisconn/blob/main/docs/checks.md#rc-n010",
+	}
+}
+
 // newScene starts a service whose page is mounted under a prefix.
 func newScene(t *testing.T, options statuspage.Options) *scene {
 	t.Helper()
@@ -67,6 +78,7 @@ func newScene(t *testing.T, options statuspage.Options) *scene {
 
 // mount serves the page of the clients.
 func (s *scene) mount(t *testing.T, options statuspage.Options) {
+	options.Hints = hints
 	s.page = statuspage.New(s.clients, options)
 	s.page.Start()
 	t.Cleanup(s.page.Close)
