@@ -52,6 +52,7 @@ func (h *hook) start(ctx context.Context, op *operation, with []trace.SpanStartO
 		started.End()
 		return ctx, nil
 	}
+	h.standIn.recorded()
 	ctx, journey := redisconn.WithJourney(ctx)
 	return ctx, &span{started, journey}
 }

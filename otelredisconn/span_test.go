@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/codes"
@@ -54,6 +55,24 @@ func TestASpanCoversEveryAttemptAndCountsThem(t *testing.T) {
 	}
 	if got := attributes(b.span().Attributes())["redisconn.attempts"]; got != "3" {
 		t.Errorf("%s attempts, want 3", got)
+	}
+}
+
+// The route of a call is what tells a slow command from one that waited for others.
+func TestASpanTellsByWhichWayTheCallWent(t *testing.T) {
+	b := newBenchFor(t, redisconntest.NewServer(t), func(cfg *redisconn.Config) { cfg.Pipelining = redisconn.PipeliningAlways })
+	ctx := t.Context()
+	for want, call := range map[string]func() error{
+		"lane":     func() error { return b.client.Set(ctx, "k", "v", 0).Err() },
+		"blocking": func() error { return b.client.BLPop(ctx, 10*time.Millisecond, "queue").Err() },
+		"direct":   func() error { return b.client.Keys(ctx, "k").Err() }, // holds up whoever goes with it
+	} {
+		if err := call(); err != nil && err != redis.Nil {
+			t.Fatal(err)
+		}
+		if got := attributes(b.span().Attributes())["redisconn.route"]; got != want {
+			t.Errorf("went by %q, want %q", got, want)
+		}
 	}
 }
 
