@@ -51,6 +51,9 @@ func (s *standIn) Idle() bool { return s.idle() }
 // Recorded notes a span that is recorded.
 func (s *standIn) Recorded() { s.recorded() }
 
+// PeerOf is what is told of a node.
+var PeerOf = peerOf
+
 // Row is an instrument as the documentation lists it.
 type Row struct{ Name, Type, Unit, Help string }
 

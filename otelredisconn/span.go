@@ -64,6 +64,7 @@ func (s *span) end(f failure, failed bool) {
 	}
 	if s.journey.Attempts > 0 {
 		s.SetAttributes(attempts.Int(s.journey.Attempts), route.String(string(s.journey.Route)))
+		s.SetAttributes(peerOf(s.journey.Node)...)
 	}
 	if failed {
 		s.fail(f)
