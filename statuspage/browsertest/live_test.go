@@ -134,12 +134,13 @@ func TestAReaderForWhomThereIsNoStreamReloads(t *testing.T) {
 }
 
 func TestEveryClientHasItsPlaceOnThePage(t *testing.T) {
-	s := newScene(t, statuspage.Options{})
+	s := newService(t)
 	idle, err := redisconn.New(redisconn.Config{}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.clients["sessions"] = idle
+	s.mount(t, statuspage.Options{})
 	b := newBrowser(t, 1200, 900)
 	b.open(s.url)
 	b.await("both clients", `document.querySelectorAll("nav a").length === 2 && document.querySelectorAll(".client").length === 2`)
