@@ -117,6 +117,7 @@ func (n *clusterNode) process(ctx context.Context, cmd redis.Cmder, by nodeWay, 
 	if err := n.known(news); err != nil {
 		return err
 	}
+	journeyOf(ctx).to(n.addr)
 	if !asking {
 		return by(n, ctx, cmd)
 	}
@@ -211,6 +212,7 @@ func sentOn(cmds []redis.Cmder, read bool, err error, slot int, from string) (to
 
 // transact sends a transaction to this node.
 func (n *clusterNode) transact(ctx context.Context, cmds []redis.Cmder, asking bool) (read bool, err error) {
+	journeyOf(ctx).to(n.addr)
 	if !asking {
 		return exchangeTx(ctx, n.direct, cmds)
 	}

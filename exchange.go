@@ -16,7 +16,7 @@ type exchanger func(context.Context, *redis.Client, []redis.Cmder) (read bool, e
 func (c *Client) exec(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
-	_, err := c.execAt(ctx, g.drivers, exchange, batch, cmds)
+	_, err := c.execAt(ctx, g, exchange, batch, cmds)
 	return err
 }
 
@@ -25,26 +25,26 @@ func (c *Client) transact(ctx context.Context, batch *call, cmds []redis.Cmder) 
 	g := c.current()
 	defer g.users.leave()
 	if g.cluster != nil {
-		journeyOf(ctx).attempt(RouteDirect)
+		journeyOf(ctx).attempt(RouteDirect, "")
 		return g.cluster.transact(ctx, cmds)
 	}
-	return c.execAt(ctx, g.drivers, exchangeTx, batch, cmds)
+	return c.execAt(ctx, g, exchangeTx, batch, cmds)
 }
 
 // execAt makes one attempt at a batch, on the connections of a server's pool or,
 // when one of the commands may wait at the server, on one of its own. See
 // [exchange] for what it returns.
-func (c *Client) execAt(ctx context.Context, d *drivers, exchange exchanger, batch *call, cmds []redis.Cmder) (read bool, err error) {
+func (c *Client) execAt(ctx context.Context, g *generation, exchange exchanger, batch *call, cmds []redis.Cmder) (read bool, err error) {
 	if batch.plain || !slices.ContainsFunc(cmds, waitsAtServer) {
 		c.holders.batches.Add(1)
 		defer c.holders.batches.Add(-1)
-		journeyOf(ctx).attempt(RouteDirect)
-		return exchange(ctx, d.direct, cmds)
+		journeyOf(ctx).attempt(RouteDirect, g.addr)
+		return exchange(ctx, g.direct, cmds)
 	}
 	c.routes.blocking.Add(int64(len(cmds)))
-	journeyOf(ctx).attempt(RouteBlocking)
+	journeyOf(ctx).attempt(RouteBlocking, g.addr)
 	began := false
-	err = d.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
+	err = g.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
 		began = true
 		read, err = exchange(ctx, driver, cmds)
 		return err

@@ -41,6 +41,14 @@ func newGeneration(number int, t *target, c *Client) *generation {
 	return g
 }
 
+// soleServer is where every command goes; "" on a cluster, where each has a node of its own.
+func (g *generation) soleServer() string {
+	if g.cluster != nil {
+		return ""
+	}
+	return g.addr
+}
+
 // dialThrough opens connections for a driver client. A dial that fails is a
 // connection to the driver: see brokenLink.
 func (g *generation) dialThrough(hooks *hookChain) dialAddr {
