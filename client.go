@@ -87,7 +87,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	}
 	resolved := cfg.withDefaults()
 	c := &Client{
-		gate:     newGate(),
+		gate:     newGate(resolved.Pool.MaxInFlight),
 		config:   resolved,
 		addr:     serverName(resolved),
 		recorder: newRecorder(),

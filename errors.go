@@ -20,6 +20,8 @@ var (
 	ErrClosed = errors.New("redisconn: client is closed")
 	// ErrDown: Redis is known to be down, or the client was never connected. Nothing was sent.
 	ErrDown = errors.New("redisconn: redis is down")
+	// ErrOverloaded: as many calls are under way as Pool.MaxInFlight allows. Nothing was sent.
+	ErrOverloaded = errors.New("redisconn: too many calls are under way")
 	// ErrMaybeApplied: the command was sent and no reply came back, so it may
 	// have been executed. Look before sending it again.
 	ErrMaybeApplied = errors.New("redisconn: command may have been applied")
@@ -99,6 +101,8 @@ func (e *CommandError) Unwrap() []error {
 		errs = append(errs, ErrClosed)
 	case ClassDown:
 		errs = append(errs, ErrDown)
+	case ClassOverloaded:
+		errs = append(errs, ErrOverloaded)
 	}
 	switch {
 	case e.expired != nil:

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// gate admits calls, counts those in flight and, while Redis is down, is where
-// they wait.
+// gate admits calls up to a bound, counts those in flight and, while Redis is
+// down, is where they wait.
 type gate struct {
-	tally // the calls in flight
+	tally       // the calls in flight
+	most  int64 // of them
 	// commands counts what was admitted. It is here because it changes with the
 	// tally: in one cache line, which a processor has to take from the other once.
 	commands atomic.Int64
@@ -29,10 +30,21 @@ type outage struct {
 	over    chan struct{} // closed at its end
 }
 
-func newGate() *gate {
-	g := &gate{tally: newTally(), givenUp: make(chan struct{})}
+func newGate(most int) *gate {
+	g := &gate{tally: newTally(), most: int64(most), givenUp: make(chan struct{})}
 	g.outage.Store(&outage{cause: errNeverConnected, since: time.Now(), over: make(chan struct{})})
 	return g
+}
+
+// enter admits a call, or refuses it: the gate is shut, or as many are inside as
+// there may be. One that is refused was counted for that moment, so in a flood the
+// gate may turn away a few more than it has to, and never admits one too many.
+func (g *gate) enter() bool {
+	if n := g.word.Add(1); n > 0 && n <= g.most {
+		return true
+	}
+	g.leave()
+	return false
 }
 
 // close makes calls wait for what cause describes to pass, or fail when waiting

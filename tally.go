@@ -45,6 +45,9 @@ func (t *tally) tellEmpty() {
 	}
 }
 
+// isShut reports whether nobody is admitted any more.
+func (t *tally) isShut() bool { return t.word.Load() < 0 }
+
 // inside is the number of those admitted.
 func (t *tally) inside() int64 { return t.word.Load() &^ tallyShut }
 

@@ -34,6 +34,12 @@ var (
 		"every call back within 350 ms")
 	rowStoppedFree = page.Row("server stopped for 5 s, 50 callers without a deadline",
 		"every call back within Timeouts.Operation (3 s) + 100 ms")
+	rowDetection = page.Row("server stopped (SIGSTOP) under calls with 100 ms deadlines: the time until somebody is told",
+		"health warns within 1 s; the state is down after 3 probes of 500 ms, within 2.5 s")
+	rowGrowth = page.Row("server stopped for 5 s, 500 calls a second with 100 ms deadlines: what the process holds more",
+		"no more after 5 s than after 1 s; calls at once: at most those of one deadline, times 1.2")
+	rowOverload = page.Row("overload: 2,000 callers, 200 allowed in flight (Pool.MaxInFlight), replies 500 ms late",
+		"those above the bound are refused within 5 ms, class overloaded; memory follows the bound")
 	rowBudgets = page.Row("stopped, silent, unreachable or pool taken; GET, INCR, pipeline, transaction, WATCH; deadline 250 ms, none, cancel-only: the worst call, above its budget",
 		"at most 100 ms")
 	rowStarved = page.Row("60 BLPOP wait for 1 s, pool of 20: SET",
