@@ -10,8 +10,7 @@ import (
 // gate admits calls up to a bound, counts those in flight and, while Redis is
 // down, is where they wait.
 type gate struct {
-	tally       // the calls in flight
-	most  int64 // of them
+	tally // the calls in flight
 	// commands counts what was admitted. It is here because it changes with the
 	// tally: in one cache line, which a processor has to take from the other once.
 	commands atomic.Int64
@@ -19,7 +18,7 @@ type gate struct {
 	outage atomic.Pointer[outage]
 	// givenUp is closed when a shutdown stops waiting: those who wait at the gate go.
 	givenUp chan struct{}
-	_       [24]byte // the rest of the line belongs to nobody else
+	_       [16]byte // the rest of the line belongs to nobody else
 }
 
 // outage is a stretch of time in which commands have nowhere to go.
@@ -31,20 +30,9 @@ type outage struct {
 }
 
 func newGate(most int) *gate {
-	g := &gate{tally: newTally(), most: int64(most), givenUp: make(chan struct{})}
+	g := &gate{tally: newTally(int64(most)), givenUp: make(chan struct{})}
 	g.outage.Store(&outage{cause: errNeverConnected, since: time.Now(), over: make(chan struct{})})
 	return g
-}
-
-// enter admits a call, or refuses it: the gate is shut, or as many are inside as
-// there may be. One that is refused was counted for that moment, so in a flood the
-// gate may turn away a few more than it has to, and never admits one too many.
-func (g *gate) enter() bool {
-	if n := g.word.Add(1); n > 0 && n <= g.most {
-		return true
-	}
-	g.leave()
-	return false
 }
 
 // close makes calls wait for what cause describes to pass, or fail when waiting
