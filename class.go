@@ -49,6 +49,7 @@ const (
 	ClassTimeout     Class = "timeout"
 	ClassLost        Class = "connection-lost"
 	ClassPool        Class = "pool-exhausted"
+	ClassOverloaded  Class = "overloaded"
 	ClassCanceled    Class = "canceled"
 	ClassDown        Class = "down"
 	ClassDraining    Class = "draining"
@@ -112,6 +113,7 @@ var classes = []ClassInfo{
 	{Class: ClassTimeout, Meaning: "no answer came in time", Causes: "a slow command, an overloaded or stopped server, a link that went silent", Next: "SLOWLOG and LATENCY DOCTOR on the server; compare the deadline with health's p99"},
 	{Class: ClassLost, Meaning: "the connection broke", Causes: "a restart, a failover, CLIENT KILL, an idle timeout of the server or of something between", Next: "look at the server's log; with idle links, set pool.idle_timeout below the server's timeout"},
 	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size, or pool.blocking where commands such as BLPOP hold those"},
+	{Class: ClassOverloaded, Meaning: "too many calls are under way, so this one was refused at once", Causes: "callers that come faster than Redis answers, an outage in which calls wait for long", Next: "slow down or shed load, and come back later; shorter deadlines make room sooner, pool.max_in_flight raises the bound"},
 	{Class: ClassCanceled, Meaning: "the caller's context was cancelled", Causes: "the caller gave up: a client that disconnected, a sibling that failed", Next: "nothing, unless it happens often"},
 	{Class: ClassDown, Meaning: "there is no connection to Redis", Causes: "an outage that outlasted the caller, or a client that was never connected", Next: "call Connect first; in an outage follow the class of the failure behind it"},
 	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Drain", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
@@ -252,6 +254,8 @@ func diagnose(err error) failure {
 		return failure{class: ClassCanceled, applied: AppliedNo, err: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{class: ClassTimeout, applied: AppliedNo, err: err}
+	case errors.Is(err, ErrOverloaded):
+		return failure{class: ClassOverloaded, applied: AppliedNo, err: err}
 	case errors.Is(err, ErrDraining):
 		return failure{class: ClassDraining, applied: AppliedNo, err: err}
 	case errors.Is(err, ErrClosed):

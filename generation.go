@@ -30,7 +30,7 @@ type generation struct {
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, c *Client) *generation {
-	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
+	g := &generation{target: t, number: number, since: time.Now(), users: newTally(unbounded)}
 	if t.cluster == nil {
 		g.drivers = newDrivers(c, g, t.addr, driverOptions)
 		g.lent = g.direct

@@ -129,7 +129,7 @@ func (e *PipelineError) Error() string {
 		parts = append(parts, plural(r.Unsent, "command")+" not sent")
 	}
 	if len(r.failures) > 0 {
-		parts = append(parts, "next: "+ClassOf(r.failures[0].Err).Info().Next)
+		parts = append(parts, ClassOf(r.failures[0].Err).Info().advice())
 	}
 	return "redisconn: pipeline on " + r.addr + ": " + strings.Join(parts, "; ")
 }

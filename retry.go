@@ -263,14 +263,25 @@ func callOf(cmd redis.Cmder, began time.Time) *call {
 	return &call{name: cmd.Name(), keys: effect.KeyCount(cmd.Args()), cmd: cmd, began: began}
 }
 
-// refused is the error of a call that came after the gate was shut.
+// refused is the error of a call that the gate did not admit.
 func (c *Client) refused(name string) error {
-	state := c.State()
-	class := ClassDraining
-	if state == StateClosed {
-		class = ClassClosed
+	e := &CommandError{Command: name, Addr: c.server(), Class: ClassDraining, Applied: AppliedNo, State: c.State()}
+	switch {
+	case !c.gate.isShut():
+		e.Class, e.Err = ClassOverloaded, overloadError(c.gate.most)
+		c.counts.failures.Add(1)
+		c.counts.byClass.add(e.Class)
+	case e.State == StateClosed:
+		e.Class = ClassClosed
 	}
-	return &CommandError{Command: name, Addr: c.server(), Class: class, Applied: AppliedNo, State: state}
+	return e
+}
+
+// overloadError is how many calls there may be.
+type overloadError int64
+
+func (most overloadError) Error() string {
+	return fmt.Sprintf("pool.max_in_flight allows %d at once", int64(most))
 }
 
 // unsent is the error of a call that never got past the gate.

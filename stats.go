@@ -14,7 +14,7 @@ type Stats struct {
 	// Counters, from New on.
 	Commands      int64 // calls admitted; each command of a pipeline counts
 	Retries       int64 // attempts beyond the first
-	Failures      int64 // calls that ended in a CommandError after being admitted
+	Failures      int64 // calls that ended in a CommandError after being admitted, and those refused as overloaded
 	MaybeApplied  int64 // of these, calls whose effect is unknown
 	Outages       int64 // times that Redis counted as down
 	Probes        int64 // PINGs of the health monitor
