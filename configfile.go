@@ -100,23 +100,17 @@ func judgeExposure(path, field, lintCode string, info fs.FileInfo) (warnings []W
 			Fix:    "chmod 0400 it, and check who changed it",
 		}
 	}
-	if open := openDirectory(filepath.Dir(path)); open != "" {
-		return nil, &FieldError{
-			Field: field, Value: path,
-			Reason: "every user of this machine can put another file in its place: " + open,
-			Fix:    "chmod o-w the directory, or +t as /tmp is; in a Kubernetes emptyDir, which is like that, give the file a directory of its own",
-		}
-	}
-	for _, text := range []string{readable, strangerOwns(owner, os.Geteuid())} {
+	for _, text := range []string{readable, strangerOwns(owner, os.Geteuid()), openDirectory(filepath.Dir(path))} {
 		if text != "" {
-			warnings = append(warnings, lintWarning(lintCode, fmt.Sprintf("%s: %s (mode %04o)", path, text, mode.Perm())))
+			warnings = append(warnings, lintWarning(lintCode, fmt.Sprintf("%s (mode %04o): %s", path, mode.Perm(), text)))
 		}
 	}
 	return warnings, nil
 }
 
 // openDirectory describes a directory in which everybody may rename and replace
-// what belongs to others. The sticky bit keeps them from it.
+// what belongs to others; the sticky bit keeps them from it. It is no error: a
+// Kubernetes emptyDir is such a directory, and into one of these agents write secrets.
 func openDirectory(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -126,7 +120,7 @@ func openDirectory(dir string) string {
 	if mode.Perm()&0o002 == 0 || mode&fs.ModeSticky != 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s is open to all (mode %04o)", dir, mode.Perm())
+	return fmt.Sprintf("every user of this machine can put another file in its place: %s has mode %04o", dir, mode.Perm())
 }
 
 // strangerOwns says that a file belongs to somebody who is neither this process
