@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/redisconntest"
@@ -25,14 +28,75 @@ func setEverywhere(t *testing.T, cluster *redisconntest.Cluster, client *redisco
 	}
 }
 
-// nodeEvent reports whether an event tells of a node's failure.
-func nodeEvent(client *redisconn.Client, class redisconn.Class, addr string) bool {
+// nodeEvents is how many events tell of such a failure of a node.
+func nodeEvents(client *redisconn.Client, class redisconn.Class, addr string) (n int) {
 	for _, e := range eventsOf(client, redisconn.EventTopology) {
 		if e.Class == class && e.Node == addr {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
+}
+
+func nodeEvent(client *redisconn.Client, class redisconn.Class, addr string) bool {
+	return nodeEvents(client, class, addr) > 0
+}
+
+// What a call learnt of a node that had refused the old password did not say that it
+// was about a password, and pipelines never asked; so they failed where they do not
+// with a single server.
+func TestARefusalByOneNodeMakesACallReadThePasswordAnew(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 3, 0, redisconntest.WithPassword("0"))
+	file := replaceableFile(t, "0")
+	cfg := clusterConfig(cluster)
+	cfg.Connection.PasswordFile = file
+	cfg.Reload.Off = true
+	cfg.WhenDown = redisconn.WhenDownFailFast
+	client := openClient(t, cfg)
+	key, other := keyIn(cluster, 0, 3, "k"), keyIn(cluster, 1, 3, "k")
+	for i, row := range []struct {
+		name string
+		call func(ctx context.Context) error
+	}{
+		{"a command", func(ctx context.Context) error { return client.Incr(ctx, key).Err() }},
+		{"a pipeline", func(ctx context.Context) error {
+			_, err := client.RunPipeline(ctx, func(p redis.Pipeliner) error {
+				p.Incr(ctx, key)
+				p.Incr(ctx, other)
+				p.Incr(ctx, key)
+				return nil
+			})
+			return err
+		}},
+		{"a transaction", func(ctx context.Context) error {
+			_, err := client.RunTransaction(ctx, func(p redis.Pipeliner) error { return p.Incr(ctx, key).Err() })
+			return err
+		}},
+		{"a watch", func(ctx context.Context) error {
+			return client.Watch(ctx, func(tx *redis.Tx) error { return tx.Incr(ctx, key).Err() }, key)
+		}},
+	} {
+		last, next := strconv.Itoa(i), strconv.Itoa(i+1)
+		for _, node := range cluster.Nodes() {
+			node.AddPassword("default", next)
+		}
+		node := cluster.Nodes()[0]
+		node.RemovePassword("default", last)
+		node.Disconnect("default")
+		eventually(t, "the node counts as dead", func() bool { return nodeEvents(client, redisconn.ClassAuth, node.Addr()) == i+1 })
+		redisconntest.ReplaceFile(t, file, []byte(next))
+		within(t, 400*time.Millisecond, row.name, func() {
+			if err := row.call(t.Context()); err != nil {
+				t.Errorf("%s: %v", row.name, err)
+			}
+		})
+		if got := client.Stats().Generation; got != i+2 {
+			t.Errorf("%s: generation %d, want %d", row.name, got, i+2)
+		}
+	}
+	if n, err := client.Get(t.Context(), key).Int(); n != 5 || err != nil {
+		t.Errorf("counted to %d, %v, want 5", n, err)
+	}
 }
 
 // Only one seed was asked whether it takes the new password. Where it was the only

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,17 +19,17 @@ import (
 type generation struct {
 	*target
 	number   int
-	since    time.Time
-	users    tally                 // who uses it now; one that was replaced ends when they have left
-	lent     redis.UniversalClient // what Unwrap lends
-	*drivers                       // of the one server; nil on a cluster, whose nodes have their own
+	since    atomic.Pointer[time.Time] // it is in use; nil while a call may still take the one before it
+	users    tally                     // who uses it now; one that was replaced ends when they have left
+	lent     redis.UniversalClient     // what Unwrap lends
+	*drivers                           // of the one server; nil on a cluster, whose nodes have their own
 	breakers dialBreakers
 }
 
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, c *Client) *generation {
-	g := &generation{target: t, number: number, since: time.Now(), users: newTally()}
+	g := &generation{target: t, number: number, users: newTally()}
 	if t.cluster == nil {
 		g.drivers = newDrivers(c, g, t.addr, driverOptions)
 		g.lent = g.direct

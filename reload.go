@@ -220,7 +220,10 @@ func (c *Client) remedied(ctx context.Context, f failure, attempted time.Time) b
 	if !c.renewable(f.class) {
 		return false
 	}
-	newer := func() bool { return c.generation.Load().since.After(attempted) }
+	newer := func() bool {
+		since := c.generation.Load().since.Load()
+		return since == nil || since.After(attempted)
+	}
 	now := renewal{reason: materialChanged, urgent: true}
 	return newer() || c.renewals.urgent.share(ctx, func() error { return c.renew(ctx, now) }) == nil && newer()
 }

@@ -136,7 +136,7 @@ func (t *target) verifyNodes(ctx context.Context, old *generation, seed string) 
 		})
 	}
 	all.Wait()
-	return cmp.Or(errors.Join(refusals...), ctx.Err())
+	return cmp.Or(errors.Join(refusals...), endOf(ctx))
 }
 
 // clusterMode is how HELLO and INFO name the mode of a cluster's node.
