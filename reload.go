@@ -164,11 +164,10 @@ func (c *Client) replace(ctx context.Context, old *generation, r renewal) (tried
 	}
 	verified, facts, err := next.verify(ctx, nil)
 	if err == nil {
-		if err = next.verifyNodes(ctx, old, verified.addr()); err != nil {
-			verified.close()
-		}
+		err = next.verifyNodes(ctx, old, verified.addr())
 	}
 	if err != nil {
+		verified.close()
 		next.end()
 		return true, c.renewalFailed(err)
 	}

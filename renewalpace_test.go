@@ -142,6 +142,32 @@ func TestMaterialThatWasRefusedIsNotTriedAgainForASecond(t *testing.T) {
 	}
 }
 
+func TestAReloadThatFailsAgainIsToldOfOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newMemoryServer()
+		file := replaceableFile(t, "first")
+		client := server.open(t, func(cfg *redisconn.Config) {
+			cfg.Connection.PasswordFile = file
+			cfg.Health.Interval = time.Hour
+		})
+		server.set(func(s *memoryServer) { s.answers["hello"], s.answers["auth"] = wrongPassword, wrongPassword })
+		redisconntest.ReplaceFile(t, file, []byte("second"))
+		before := server.dialled()
+		time.Sleep(10 * time.Second) // the file's watcher tries after about 1, 2, 4 and 8
+		if dials := server.dialled() - before; dials < 3 || dials > 5 {
+			t.Errorf("%d attempts", dials)
+		}
+		if told := eventsOf(client, redisconn.EventReloadFailed); len(told) != 1 || told[0].Class != redisconn.ClassAuth {
+			t.Errorf("told %+v", told)
+		}
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+const wrongPassword = "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+
 // A call that is refused looks for other credentials before it fails, so a node
 // that had revoked the user made every call to it ask the program's provider.
 func TestCallsThatARevokedUserFailsAskTheProviderOnceASecond(t *testing.T) {
