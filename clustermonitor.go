@@ -371,32 +371,6 @@ func (w *clusterWatch) ask(ctx context.Context) (*topology, error) {
 	return w.askSeeds(ctx)
 }
 
-// errNoOtherSeeds: every server that the configuration names is a node that is watched.
-var errNoOtherSeeds = errors.New("the configuration names no other server")
-
-// askSeeds asks the servers that the configuration names, when no node knows at
-// the address where it was: their names may stand for other addresses now. The
-// nodes themselves are called again in any case.
-func (w *clusterWatch) askSeeds(ctx context.Context) (*topology, error) {
-	if isVain(w.vain, w.sought) {
-		return nil, w.vain
-	}
-	seeds := slices.DeleteFunc(w.target.seeds(), func(addr string) bool { return w.nodes[addr] != nil })
-	if len(seeds) == 0 {
-		return nil, errNoOtherSeeds
-	}
-	w.sought = time.Now()
-	other := *w.target
-	other.config.Mode = ModeCluster // it was found to be one
-	p, _, err := other.verifySeeds(ctx, seeds, nil)
-	if w.vain = err; err != nil {
-		return nil, err
-	}
-	p.close()
-	w.asked = time.Now()
-	return other.cluster.table.Load().topology, nil
-}
-
 // close ends the probes.
 func (w *clusterWatch) close() {
 	if w == nil {

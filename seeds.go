@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // namesCluster reports whether the configuration itself says that the servers
@@ -44,6 +45,32 @@ func (t *target) verifySeeds(ctx context.Context, addrs []string, report stageRe
 		}
 	}
 	return nil, serverFacts{}, joinSeeds(addrs, failures)
+}
+
+// errNoOtherSeeds: every server that the configuration names is a node that is watched.
+var errNoOtherSeeds = errors.New("the configuration names no other server")
+
+// askSeeds asks the servers that the configuration names, when no node knows at
+// the address where it was: their names may stand for other addresses now. The
+// nodes themselves are called again in any case.
+func (w *clusterWatch) askSeeds(ctx context.Context) (*topology, error) {
+	if isVain(w.vain, w.sought) {
+		return nil, w.vain
+	}
+	seeds := slices.DeleteFunc(w.target.seeds(), func(addr string) bool { return w.nodes[addr] != nil })
+	if len(seeds) == 0 {
+		return nil, errNoOtherSeeds
+	}
+	w.sought = time.Now()
+	other := *w.target
+	other.config.Mode = ModeCluster // it was found to be one
+	p, _, err := other.verifySeeds(ctx, seeds, nil)
+	if w.vain = err; err != nil {
+		return nil, err
+	}
+	p.close()
+	w.asked = time.Now()
+	return other.cluster.table.Load().topology, nil
 }
 
 // joinSeeds makes one error of what each of several servers answered, of the stage
