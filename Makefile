@@ -49,11 +49,15 @@ MODULES := $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod))
 .PHONY: modules-test
 modules-test: deps ## vet, lint, tidy and test every module of its own; installs Chromium and promtool where they are missing
 	@scripts/need-chromium
-	@set -e; export REDISCONN_REQUIRE_CHROMIUM=1 REDISCONN_REQUIRE_PROMTOOL=1 REDISCONN_PROMTOOL=$$(scripts/need-promtool | tail -1); \
+	@export REDISCONN_REQUIRE_CHROMIUM=1 REDISCONN_REQUIRE_PROMTOOL=1 REDISCONN_PROMTOOL=$$(scripts/need-promtool | tail -1); \
+	failed=; \
 	for module in $(MODULES); do \
 		echo "== $$module"; \
-		(cd $$module && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./... && $(GO) test -race -shuffle=on -timeout 20m ./...); \
-	done
+		(cd $$module && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./... && $(GO) test -race -shuffle=on -timeout 20m ./...) || failed="$$failed $$module"; \
+	done; \
+	echo "== otelredisconn, what it costs"; \
+	(cd otelredisconn && $(GO) test -run TheOverhead -count=1 .) || failed="$$failed otelredisconn(overhead)"; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 .PHONY: quick
 quick: ## all tests, without the race detector and coverage

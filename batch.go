@@ -33,7 +33,7 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 		return failAll(body, c.refused(name))
 	}
 	defer c.gate.leave()
-	c.counts.commands.Add(int64(len(body)))
+	c.gate.commands.Add(int64(len(body)))
 
 	batch := &call{name: name, cmds: body, began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, batch.began)
@@ -48,8 +48,7 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 		batch.keys = keyCount(body)
 		return failAll(body, c.unsent(ctx, batch, err))
 	}
-	// One look at each command of most batches is all that is needed.
-	if batch.plain = !slices.ContainsFunc(body, bindsOrWaits); !batch.plain {
+	if batch.plain = arePlain(body); !batch.plain {
 		if binding := bindingIn(cmds); binding != nil {
 			return failAll(body, c.refuseBinding(name, binding))
 		}
@@ -57,11 +56,22 @@ func (c *Client) processBatch(ctx context.Context, cmds []redis.Cmder) error {
 	return send(ctx, batch, body)
 }
 
-// bindsOrWaits reports whether a command may change its connection, or wait at
-// the server.
-func bindsOrWaits(cmd redis.Cmder) bool {
-	manner := effect.MannerOf(cmd.Name())
-	return manner == effect.Binds || manner == effect.Waits
+// arePlain reports whether no command may change its connection or wait at the
+// server: then nobody needs to look at the commands again. Most batches are many
+// of the same, so a name is looked at once for as long as it repeats.
+func arePlain(cmds []redis.Cmder) bool {
+	last := ""
+	for _, cmd := range cmds {
+		name := cmd.Name()
+		if name == last {
+			continue
+		}
+		if manner := effect.MannerOf(name); manner == effect.Binds || manner == effect.Waits {
+			return false
+		}
+		last = name
+	}
+	return true
 }
 
 // isTransaction recognises the frame that the driver puts around a transaction.
@@ -96,7 +106,10 @@ func (c *Client) sendPipeline(ctx context.Context, batch *call, cmds []redis.Cmd
 	for {
 		batch.attempts++
 		err := c.exec(ctx, batch, open)
-		if err == nil || !slices.ContainsFunc(open, isOpen) {
+		switch {
+		case err == nil && batch.attempts == 1:
+			return nil
+		case err == nil, !slices.ContainsFunc(open, isOpen):
 			return firstError(cmds)
 		}
 		failures := diagnoseEach(open)

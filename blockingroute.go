@@ -129,7 +129,7 @@ func (r *blockingRoute) take() *line {
 	// How long a reply may take is for the command's own timeout to say, and its
 	// context knows that. The driver knows it only of its own typed commands.
 	options.ReadTimeout = -1
-	l.client = redis.NewClient(options)
+	l.client = newDriver(options)
 	return l
 }
 

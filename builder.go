@@ -51,8 +51,9 @@ func (b *Builder) String() string {
 	return "redisconn.Builder(" + b.cfg.String() + ", " + plural(len(b.problems), "problem") + ")"
 }
 
-// Format writes String, whatever the verb: see [Client.Format].
-func (b *Builder) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
+// Format writes String, whatever the verb, also of a Builder that is no pointer:
+// see [Client.Format].
+func (b Builder) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, b.String()) }
 
 // URL reads a URL, see [ParseURL]. What the URL does not mention stays as it is.
 func (b *Builder) URL(raw string) *Builder { return b.Set(urlPath, raw, urlPath) }

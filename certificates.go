@@ -37,6 +37,25 @@ func (d *dialer) certificates() []CertificateHealth {
 	return all
 }
 
+// certificates are those of the connections for commands, then those of the links
+// to the sentinels that are known, which have TLS of their own.
+func (t *target) certificates() []CertificateHealth {
+	all := t.dialer.certificates()
+	if t.sentinels == nil {
+		return all
+	}
+	watching := map[string]bool{"": true} // the client's own
+	for _, one := range t.sentinels.all() {
+		watching[one.addr] = true
+	}
+	for _, cert := range t.sentinels.dialer.certificates() {
+		if watching[cert.Node] && !slices.Contains(all, cert) { // both links may show the client's own
+			all = append(all, cert)
+		}
+	}
+	return all
+}
+
 // subjectOf is whom a certificate names, as people would call it.
 func subjectOf(leaf *x509.Certificate) string {
 	switch {

@@ -49,6 +49,7 @@ const (
 	ClassTimeout     Class = "timeout"
 	ClassLost        Class = "connection-lost"
 	ClassPool        Class = "pool-exhausted"
+	ClassOverloaded  Class = "overloaded"
 	ClassCanceled    Class = "canceled"
 	ClassDown        Class = "down"
 	ClassDraining    Class = "draining"
@@ -105,13 +106,14 @@ var classes = []ClassInfo{
 	{Class: ClassMaxClients, Meaning: "the server accepts no more connections", Causes: "pools larger than maxclients together, a connection leak", Next: "compare pool.size times the number of processes with maxclients; CLIENT LIST shows who holds them", Retried: true},
 	{Class: ClassBusy, Meaning: "a script or function keeps the server busy", Causes: "a slow Lua script", Next: "SCRIPT KILL or FUNCTION KILL ends one that has not written yet"},
 	{Class: ClassOOM, Meaning: "the server is out of memory and refuses writes", Causes: "maxmemory reached with maxmemory-policy noeviction", Next: "raise maxmemory, choose an eviction policy or delete data"},
-	{Class: ClassMoved, Meaning: "the key lives on another node of a cluster", Causes: "a standalone client that talks to a cluster", Next: "connect as a cluster client"},
+	{Class: ClassMoved, Meaning: "the key lives on another node of a cluster", Causes: "a standalone client that talks to a cluster", Next: "connect as a cluster client: redis+cluster://, or mode=cluster"},
 	{Class: ClassCrossSlot, Meaning: "the keys are in different slots of the cluster, and one command or transaction stays inside one", Causes: "keys that were chosen without regard to where they go", Next: "give keys that are used together a common hash tag, the part in braces: {user:42}:cart and {user:42}:name; see docs/topologies.md"},
 	{Class: ClassMode, Meaning: "the deployment is not of the kind that the configuration says", Causes: "a cluster's node behind redis://, one server behind redis+cluster:// or several addresses", Next: "let mode be auto, or set the mode that the error names", Fatal: true},
 	{Class: ClassAddress, Meaning: "Redis named an address that this client may not connect to", Causes: "nodes that announce addresses of another network, a rogue or misconfigured node", Next: "if the address is right, cover it in connection.allow_addrs or map it with WithAddressMap; if not, look at who named it"},
 	{Class: ClassTimeout, Meaning: "no answer came in time", Causes: "a slow command, an overloaded or stopped server, a link that went silent", Next: "SLOWLOG and LATENCY DOCTOR on the server; compare the deadline with health's p99"},
 	{Class: ClassLost, Meaning: "the connection broke", Causes: "a restart, a failover, CLIENT KILL, an idle timeout of the server or of something between", Next: "look at the server's log; with idle links, set pool.idle_timeout below the server's timeout"},
 	{Class: ClassPool, Meaning: "no connection came free in time", Causes: "blocking commands or slow ones hold them all, or there are more callers than connections", Next: "look at who holds the pool; raise pool.size, or pool.blocking where commands such as BLPOP hold those"},
+	{Class: ClassOverloaded, Meaning: "too many calls are under way, so this one was refused at once", Causes: "callers that come faster than Redis answers, an outage in which calls wait for long", Next: "slow down or shed load, and come back later; shorter deadlines make room sooner, pool.max_in_flight raises the bound"},
 	{Class: ClassCanceled, Meaning: "the caller's context was cancelled", Causes: "the caller gave up: a client that disconnected, a sibling that failed", Next: "nothing, unless it happens often"},
 	{Class: ClassDown, Meaning: "there is no connection to Redis", Causes: "an outage that outlasted the caller, or a client that was never connected", Next: "call Connect first; in an outage follow the class of the failure behind it"},
 	{Class: ClassDraining, Meaning: "the client is shutting down and takes no new commands", Causes: "work that begins after Drain", Next: "stop the callers before the client; it is safe to send the command elsewhere"},
@@ -252,6 +254,8 @@ func diagnose(err error) failure {
 		return failure{class: ClassCanceled, applied: AppliedNo, err: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{class: ClassTimeout, applied: AppliedNo, err: err}
+	case errors.Is(err, ErrOverloaded):
+		return failure{class: ClassOverloaded, applied: AppliedNo, err: err}
 	case errors.Is(err, ErrDraining):
 		return failure{class: ClassDraining, applied: AppliedNo, err: err}
 	case errors.Is(err, ErrClosed):

@@ -64,6 +64,7 @@ var causes = []struct {
 	{redis.ErrClosed, redisconn.ClassClosed, redisconn.AppliedNo},
 	{redisconn.ErrClosed, redisconn.ClassClosed, redisconn.AppliedNo},
 	{redisconn.ErrDraining, redisconn.ClassDraining, redisconn.AppliedNo},
+	{redisconn.ErrOverloaded, redisconn.ClassOverloaded, redisconn.AppliedNo},
 	{context.Canceled, redisconn.ClassCanceled, redisconn.AppliedNo},
 	{context.DeadlineExceeded, redisconn.ClassTimeout, redisconn.AppliedNo},
 	{&redisconn.CommandError{Class: redisconn.ClassDown}, redisconn.ClassDown, ""},

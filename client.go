@@ -42,8 +42,8 @@ type Client struct {
 	blank  *redis.Client // lends its typed methods to batches; see newBatch
 	hooks  *hookChain
 	gate   *gate
-	config Config // resolved: every default filled in
-	addr   string // what errors and health call the server
+	config *Config // resolved: every default filled in; behind a pointer, which fmt does not follow
+	addr   string  // what errors and health call the server
 	log    *slog.Logger
 	opts   options
 
@@ -87,8 +87,8 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	}
 	resolved := cfg.withDefaults()
 	c := &Client{
-		gate:     newGate(),
-		config:   resolved,
+		gate:     newGate(resolved.Pool.MaxInFlight),
+		config:   &resolved,
 		addr:     serverName(resolved),
 		recorder: newRecorder(),
 		shutdown: shutdown{done: make(chan struct{})},
@@ -111,7 +111,7 @@ func New(cfg Config, opts ...Option) (*Client, error) {
 	c.life, c.end = context.WithCancel(background)
 	c.deadlines = &deadlines{life: c.life, operation: resolved.Timeouts.Operation}
 	c.machine = newMachine(c.recorder, c.log)
-	c.retries = newRetryPolicy(resolved.Retry, newRetryBudget(resolved.Retry.Budget, &c.counts.commands))
+	c.retries = newRetryPolicy(resolved.Retry, newRetryBudget(resolved.Retry.Budget, &c.gate.commands))
 
 	c.hooks = newHookChain(c.process, c.processBatch)
 	for _, hook := range c.opts.hooks {
@@ -203,7 +203,8 @@ func (c *Client) String() string {
 }
 
 // Format writes String, whatever the verb: fmt would otherwise look at the
-// fields, and there it does not know that a password masks itself.
+// fields, and there it does not know that a password masks itself. In a field
+// that is not exported it does not ask for Format either, nor follows pointers.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // Config returns a copy of the configuration in force, every default filled in.

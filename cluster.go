@@ -26,8 +26,8 @@ type cluster struct {
 	makes   func(addr string) *drivers // the driver's clients for a node; set before the first command
 	suspect func()                     // asks the monitor for a look
 	table   atomic.Pointer[slotTable]
-	stale   atomic.Bool   // somebody was sent to another node than the table says
-	turn    atomic.Uint32 // of commands that may go to any master
+	stale   atomic.Pointer[string] // the node that knows better than the table, or "" for any; nil while nothing hints at that
+	turn    atomic.Uint32          // of commands that may go to any master
 
 	mu      sync.Mutex // guards what follows
 	nodes   map[string]*clusterNode
@@ -192,11 +192,15 @@ func (cl *cluster) tellLocked() {
 	cl.news = make(chan struct{})
 }
 
-// misled notes that the table is out of date.
-func (cl *cluster) misled() {
-	cl.stale.Store(true)
+// misled notes that the table is out of date, as a node told, and asks for a look.
+func (cl *cluster) misled(by string) {
+	cl.doubt(by)
 	cl.suspect()
 }
+
+// doubt is misled for whoever looks already. The node that told knows better; the
+// others may not have heard of it yet.
+func (cl *cluster) doubt(by string) { cl.stale.Store(&by) }
 
 // route returns the node that a command for a slot is to be sent to: the master,
 // unless the arguments are those of a command that only reads.

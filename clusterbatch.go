@@ -173,6 +173,7 @@ func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmde
 func (c *Client) attempt(ctx context.Context, all, errands []*errand, replicas bool) (answered bool) {
 	g := c.current()
 	defer g.users.leave()
+	journeyOf(ctx).attempt(RouteDirect, "")
 	if g.cluster.sendShares(ctx, errands, replicas) {
 		return true
 	}
@@ -235,8 +236,10 @@ func (cl *cluster) sendShares(ctx context.Context, errands []*errand, replicas b
 		shares[e.node] = append(shares[e.node], e)
 	}
 	var all sync.WaitGroup
+	journeyOf(ctx).to("")
 	for node, share := range shares {
 		if len(shares) == 1 {
+			journeyOf(ctx).to(node.addr)
 			node.sendShare(ctx, share, news)
 		} else {
 			all.Go(func() { node.sendShare(ctx, share, news) })
@@ -261,7 +264,7 @@ func (n *clusterNode) sendShare(ctx context.Context, share []*errand, news <-cha
 		}
 		own, wire = append(own, e.cmd), append(wire, e.cmd)
 	}
-	if _, err := exchange(ctx, n.direct.Pipeline(), wire); err == nil {
+	if _, err := exchange(ctx, n.direct, wire); err == nil {
 		return
 	}
 	for i, f := range diagnoseEach(own) {

@@ -44,6 +44,7 @@ type nodeWatch struct {
 	facts   serverFacts
 	factsAt time.Time
 	state   string // what it says of the cluster: ok or fail
+	epoch   string // of the cluster, as it knows it: another one means that slots change hands
 	judged  string // the same, when it was last judged
 
 	// calling is an attempt to reach the node again, once it is known to be dead.
@@ -53,7 +54,8 @@ type nodeWatch struct {
 	tried   time.Time // when the last attempt to connect began
 
 	misses      int
-	err         error // of the last sample, nil when it answered
+	missed      time.Time // when the first of them was
+	err         error     // of the last sample, nil when it answered
 	latency     time.Duration
 	lastSuccess time.Time
 	served      time.Time // when it last said that the cluster is well
@@ -238,13 +240,20 @@ func (n *nodeWatch) ask(ctx context.Context) {
 	}
 	n.latency = latency
 	n.probe.renew(ctx, &n.facts, &n.factsAt)
-	n.state = infoFields(redis.NewStringResult(n.probe.client.ClusterInfo(ctx).Result()))["cluster_state"]
+	told := infoFields(redis.NewStringResult(n.probe.client.ClusterInfo(ctx).Result()))
+	n.state = told["cluster_state"]
+	if epoch := told["cluster_current_epoch"]; epoch != n.epoch {
+		n.epoch = epoch
+		n.target.cluster.doubt(n.node.addr)
+	}
 }
 
 // count enters the outcome of a sample.
 func (n *nodeWatch) count() {
 	if n.err != nil {
-		n.misses++
+		if n.misses++; n.misses == 1 {
+			n.missed = time.Now()
+		}
 		n.state = ""
 		return
 	}
@@ -303,9 +312,14 @@ func (w *clusterWatch) judge(n *nodeWatch) {
 	})
 	var reply redis.Error
 	if !f.class.Info().Fatal && !errors.As(n.err, &reply) { // one that says why answers the calls that it has as well
-		w.target.dialer.links.cut(n.node.addr)
+		links := &w.target.dialer.links
+		if !isDecisive(f.class) { // it says nothing; a shard does not wait for Timeouts.Silence
+			links.suspect(n.node.addr)
+			w.client.cutSilent(links, n.node.addr, time.Since(n.missed))
+		}
+		links.cut(n.node.addr)
 	}
-	w.cluster.stale.Store(true)
+	w.cluster.doubt("")
 	w.tell("node is dead: "+f.class.Info().Meaning+": "+peerText(cause(n.err)), n.node.addr, f.class)
 }
 
@@ -318,13 +332,14 @@ func (w *clusterWatch) tell(detail, addr string, class Class) {
 // refresh asks a node who serves which slots: when something hints at a change,
 // at every look, which are bounded; else when what is known has got old.
 func (w *clusterWatch) refresh(ctx context.Context) {
-	if !w.cluster.stale.Swap(false) && !w.hasOrphans() && time.Since(w.asked) < w.target.config.Cluster.RefreshInterval {
+	hint := w.cluster.stale.Swap(nil)
+	if hint == nil && !w.hasOrphans() && time.Since(w.asked) < w.target.config.Cluster.RefreshInterval {
 		return
 	}
 	before := w.cluster.table.Load().topology
-	layout, err := w.ask(ctx)
+	layout, err := w.ask(ctx, hint)
 	if err != nil {
-		w.cluster.stale.Store(true) // somebody else may know
+		w.cluster.doubt("") // somebody else may know
 		return
 	}
 	if reflect.DeepEqual(layout, before) {
@@ -345,15 +360,18 @@ func (w *clusterWatch) hasOrphans() bool {
 }
 
 // ask asks a node that answers: one whose shard has lost its master, if there is
-// one, because it is the first to know who takes over; else any.
-func (w *clusterWatch) ask(ctx context.Context) (*topology, error) {
-	var heirs, others []*nodeWatch
+// one, because it is the first to know who takes over; else the one that hinted at
+// a change; else any.
+func (w *clusterWatch) ask(ctx context.Context, hint *string) (*topology, error) {
+	var heirs, witness, others []*nodeWatch
 	for _, s := range w.cluster.table.Load().shards {
 		for i, node := range append([]*clusterNode{s.master}, s.replicas...) {
 			switch n := w.nodes[node.addr]; {
 			case n.probe == nil:
 			case i > 0 && s.master.dead.Load() != nil:
 				heirs = append(heirs, n)
+			case hint != nil && *hint == node.addr:
+				witness = append(witness, n)
 			default:
 				others = append(others, n)
 			}
@@ -362,7 +380,7 @@ func (w *clusterWatch) ask(ctx context.Context) (*topology, error) {
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	limited, cancel := context.WithTimeout(ctx, w.policy.Timeout)
 	defer cancel()
-	for _, n := range append(heirs, others...) {
+	for _, n := range slices.Concat(heirs, witness, others) {
 		if layout, err := n.probe.topology(limited, n.node.addr); err == nil && len(layout.shards) > 0 {
 			w.asked = time.Now()
 			return layout, nil

@@ -110,8 +110,9 @@ func TestCommandsMeetASlotAtEachStepOfItsWay(t *testing.T) {
 	}
 }
 
-// wanderer is a server that sends whatever has a key on, to itself.
-func wanderer(t *testing.T) *redisconntest.Scripted {
+// wanderer is a server that sends whatever has a key on, to itself. It calls asked
+// for every question after its slots.
+func wanderer(t *testing.T, asked func()) *redisconntest.Scripted {
 	t.Helper()
 	var server *redisconntest.Scripted
 	server = redisconntest.NewScripted(t, redisconntest.Replies(func(args []string) string {
@@ -127,6 +128,7 @@ func wanderer(t *testing.T) *redisconntest.Scripted {
 			return "+PONG\r\n"
 		case "cluster":
 			if strings.EqualFold(args[1], "slots") {
+				asked()
 				return slotsReply(server.Addr())
 			}
 			return "$16\r\ncluster_state:ok\r\n"
@@ -141,7 +143,7 @@ func wanderer(t *testing.T) *redisconntest.Scripted {
 }
 
 func TestCommandsThatAreSentOnAndOnFailUnexecuted(t *testing.T) {
-	server := wanderer(t)
+	server := wanderer(t, func() {})
 	cfg := configFor(server.Addr())
 	cfg.Timeouts.Operation = 200 * time.Millisecond
 	client := openClient(t, cfg)

@@ -56,7 +56,7 @@ func (cl *cluster) process(ctx context.Context, cmd redis.Cmder, by nodeWay) err
 		err := node.process(ctx, cmd, by, asking, news)
 		to, sent := redirectionOf(err, slot, node.addr)
 		switch {
-		case !sent && isAnswer(err):
+		case !sent && answers(cmd, err):
 			return err
 		case !sent:
 			return node.failed(err, news)
@@ -70,7 +70,7 @@ func (cl *cluster) process(ctx context.Context, cmd redis.Cmder, by nodeWay) err
 // follow is the node that a redirection names.
 func (cl *cluster) follow(to redirection) *clusterNode {
 	if !to.ask {
-		cl.misled()
+		cl.misled(to.from)
 	}
 	return cl.at(to.addr)
 }
@@ -79,7 +79,7 @@ func (cl *cluster) follow(to redirection) *clusterNode {
 func (cl *cluster) lost(err error, news <-chan struct{}) error {
 	var unserved *unservedError
 	if errors.As(err, &unserved) {
-		cl.misled()
+		cl.misled("")
 		return &nodeError{err: err, news: news}
 	}
 	return err
@@ -117,10 +117,11 @@ func (n *clusterNode) process(ctx context.Context, cmd redis.Cmder, by nodeWay, 
 	if err := n.known(news); err != nil {
 		return err
 	}
+	journeyOf(ctx).to(n.addr)
 	if !asking {
 		return by(n, ctx, cmd)
 	}
-	_, err := exchange(ctx, n.direct.Pipeline(), []redis.Cmder{redis.NewStatusCmd(ctx, "asking"), cmd})
+	_, err := exchange(ctx, n.direct, []redis.Cmder{redis.NewStatusCmd(ctx, "asking"), cmd})
 	if failed := cmd.Err(); failed != nil {
 		err = failed // ASKING itself has no say
 	}
@@ -211,8 +212,9 @@ func sentOn(cmds []redis.Cmder, read bool, err error, slot int, from string) (to
 
 // transact sends a transaction to this node.
 func (n *clusterNode) transact(ctx context.Context, cmds []redis.Cmder, asking bool) (read bool, err error) {
+	journeyOf(ctx).to(n.addr)
 	if !asking {
-		return exchange(ctx, n.direct.TxPipeline(), cmds)
+		return exchangeTx(ctx, n.direct, cmds)
 	}
 	// Inside MULTI the flag that ASKING sets stays until EXEC, and it must come
 	// before MULTI, on the same connection.
@@ -222,7 +224,7 @@ func (n *clusterNode) transact(ctx context.Context, cmds []redis.Cmder, asking b
 		expectReplies(cmds)
 		return assignReplies(cmds, err), err
 	}
-	return exchange(ctx, conn.TxPipeline(), cmds)
+	return through(ctx, conn.TxPipeline(), cmds, cmds...)
 }
 
 // watch runs fn with keys watched at the node that serves them.

@@ -1,11 +1,15 @@
 package redisconn
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"maps"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -19,9 +23,10 @@ func (c *Client) newClusterSubscribers(t *target) (driver, sharded redis.Univers
 		conn, err := c.generation.Load().dialThrough(c.hooks)(ctx, addr)
 		return c.subscriptions.gaps.watchGap(ctx, conn, addr), err
 	}
+	left := func(addr string) { c.generation.Load().cluster.misled(addr) }
 	dialSharded := func(ctx context.Context, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, addr)
-		return c.subscriptions.shards.tie(addr, conn), err
+		return c.subscriptions.shards.tie(addr, conn, left), err
 	}
 	slots := func(ctx context.Context) ([]redis.ClusterSlot, error) { return c.generation.Load().cluster.slots(ctx) }
 	make := func(dial dialAddr) redis.UniversalClient {
@@ -47,10 +52,14 @@ type tiedConn struct {
 	net.Conn
 	addr string
 	ties *ties
+	left func(addr string) // tells that the node ended a subscription
+
+	leaving atomic.Bool               // the program ended one: whose wish the next end is nobody can tell
+	ended   atomic.Pointer[time.Time] // when the node did, unasked: nothing comes since
 }
 
-func (t *ties) tie(addr string, conn net.Conn) net.Conn {
-	tied := &tiedConn{Conn: conn, addr: addr, ties: t}
+func (t *ties) tie(addr string, conn net.Conn, left func(addr string)) net.Conn {
+	tied := &tiedConn{Conn: conn, addr: addr, ties: t, left: left}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byAddr == nil {
@@ -63,14 +72,45 @@ func (t *ties) tie(addr string, conn net.Conn) net.Conn {
 	return tied
 }
 
-// cut closes the connections to a node.
+// cut closes the connections to a node. Nobody but us knows that they break.
 func (t *ties) cut(addr string) {
 	t.mu.Lock()
 	tied := slices.Collect(maps.Keys(t.byAddr[addr]))
 	t.mu.Unlock()
 	for _, conn := range tied {
+		if stood, ok := conn.Conn.(*subscriptionLink); ok {
+			now := time.Now()
+			stood.broke(*cmp.Or(conn.ended.Load(), &now))
+		}
 		closeQuietly(conn.Conn)
 	}
+}
+
+// farewell is how the end of a subscription looks on the wire, asked for or not,
+// and the command that asks for it.
+var farewell = []byte("$12\r\nsunsubscribe\r\n")
+
+// Write passes on what the driver sends, and notes when the program unsubscribes.
+func (c *tiedConn) Write(p []byte) (int, error) {
+	if bytes.Contains(p, farewell) {
+		c.leaving.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+// Read passes on what the node sends. A node that gives a slot away ends the
+// subscriptions to its channels unasked, and a client that only listens has no
+// command that would be sent on. It is a hint and no more: one that is cut in two,
+// or came after the program unsubscribed, is found by the next look at the node's
+// epoch; a message with such a text costs a look at the slots.
+func (c *tiedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if !c.leaving.Load() && bytes.Contains(p[:n], farewell) {
+		now := time.Now()
+		c.ended.CompareAndSwap(nil, &now)
+		c.left(c.addr)
+	}
+	return n, err
 }
 
 // Close closes the connection.

@@ -118,6 +118,7 @@ type PoolConfig struct {
 	MinIdle        int           // connections kept open in advance; default 0
 	MaxIdle        int           // idle connections above which one that is returned is closed; default Size
 	Blocking       int           // the most connections beside these that blocking commands (BLPOP …) may hold; default 10 × Size
+	MaxInFlight    int           // the most calls under way at once; one more is refused with ErrOverloaded; default 16384, or twice the connections that there may be
 	Wait           time.Duration // how long a command waits for a free connection; default Operation
 	IdleTimeout    time.Duration // an idle connection older than this is replaced before use; default 5m
 	MaxLifetime    time.Duration // a connection older than this is replaced; default none

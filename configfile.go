@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // The most that is read of a file: far above what either kind really holds, and
@@ -87,18 +88,52 @@ func exposure(mode fs.FileMode, own bool) (readable string, writable bool) {
 	return "", false
 }
 
-// judgeExposure applies exposure to a file that was read.
-func judgeExposure(path, field, lintCode string, info fs.FileInfo) ([]Warning, error) {
-	readable, writable := exposure(restrictions(info))
-	switch {
-	case writable:
+// judgeExposure applies exposure to a file that was read, and looks at whose it
+// is and at the directory that it is named in.
+func judgeExposure(path, field, lintCode string, info fs.FileInfo) (warnings []Warning, err error) {
+	mode, owner := restrictions(info)
+	readable, writable := exposure(mode, owner == os.Geteuid())
+	if writable {
 		return nil, &FieldError{
 			Field: field, Value: path,
-			Reason: fmt.Sprintf("every user of this machine can change the file (mode %04o)", info.Mode().Perm()),
+			Reason: fmt.Sprintf("every user of this machine can change the file (mode %04o)", mode.Perm()),
 			Fix:    "chmod 0400 it, and check who changed it",
 		}
-	case readable != "":
-		return []Warning{lintWarning(lintCode, fmt.Sprintf("%s: %s (mode %04o)", path, readable, info.Mode().Perm()))}, nil
 	}
-	return nil, nil
+	if open := openDirectory(filepath.Dir(path)); open != "" {
+		return nil, &FieldError{
+			Field: field, Value: path,
+			Reason: "every user of this machine can put another file in its place: " + open,
+			Fix:    "chmod o-w the directory, or +t as /tmp is; in a Kubernetes emptyDir, which is like that, give the file a directory of its own",
+		}
+	}
+	for _, text := range []string{readable, strangerOwns(owner, os.Geteuid())} {
+		if text != "" {
+			warnings = append(warnings, lintWarning(lintCode, fmt.Sprintf("%s: %s (mode %04o)", path, text, mode.Perm())))
+		}
+	}
+	return warnings, nil
+}
+
+// openDirectory describes a directory in which everybody may rename and replace
+// what belongs to others. The sticky bit keeps them from it.
+func openDirectory(dir string) string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "" // gone since the file in it was read: whoever reads it next is told
+	}
+	mode, _ := restrictions(info)
+	if mode.Perm()&0o002 == 0 || mode&fs.ModeSticky != 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s is open to all (mode %04o)", dir, mode.Perm())
+}
+
+// strangerOwns says that a file belongs to somebody who is neither this process
+// nor root, and who may change it whatever its mode.
+func strangerOwns(owner, self int) string {
+	if owner == self || owner == 0 {
+		return ""
+	}
+	return fmt.Sprintf("it belongs to user %d, who can change it", owner)
 }

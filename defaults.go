@@ -54,6 +54,7 @@ func (c Config) withDefaults() Config {
 	p.Size = cmp.Or(p.Size, defaultPoolSize(runtime.GOMAXPROCS(0)))
 	p.MaxIdle = cmp.Or(p.MaxIdle, p.Size)
 	p.Blocking = cmp.Or(p.Blocking, min(blockingPerPlace*p.Size, mostBlocking))
+	p.MaxInFlight = cmp.Or(p.MaxInFlight, max(fewestInFlight, 2*(p.Size+p.Blocking)))
 	p.Wait = cmp.Or(p.Wait, t.Operation)
 	p.IdleTimeout = cmp.Or(p.IdleTimeout, 5*time.Minute)
 	p.LifetimeJitter = cmp.Or(p.LifetimeJitter, p.MaxLifetime/10)
@@ -89,6 +90,11 @@ const (
 	blockingPerPlace = 10
 	mostBlocking     = 65535
 )
+
+// fewestInFlight is a bound that a service which works never meets: at 1 ms for
+// each call it is 16 million of them a second. What piles up to it in an outage
+// is some 100 MB of waiting goroutines, and not whatever there is.
+const fewestInFlight = 16384
 
 // defaultPoolSize follows the processors, because they bound how many commands
 // can be prepared at once; the floor is for containers given a fraction of one.

@@ -16,7 +16,7 @@ func TestDefaultsArePinned(t *testing.T) {
 	if want := redisconn.DefaultPoolSize(runtime.GOMAXPROCS(0)); c.Pool.Size != want || c.Pool.MaxIdle != want {
 		t.Errorf("size %d and max_idle %d, want %d", c.Pool.Size, c.Pool.MaxIdle, want)
 	}
-	c.Pool.Size, c.Pool.MaxIdle = 20, 20
+	c = redisconn.WithDefaults(redisconn.Config{Pool: redisconn.PoolConfig{Size: 20}}) // on any machine
 	var text string
 	for _, row := range c.Explain().Fields {
 		text += row.Path + " = " + row.Value + "\n"
@@ -45,6 +45,10 @@ func TestDefaultsFollowTheFieldsTheyDependOn(t *testing.T) {
 	}
 	if full.Pool.MaxIdle != 7 || full.Pool.LifetimeJitter != 6*time.Minute || full.Connection.Protocol != 2 {
 		t.Errorf("max_idle %d, jitter %v, protocol %d", full.Pool.MaxIdle, full.Pool.LifetimeJitter, full.Connection.Protocol)
+	}
+	c.Pool.Size, c.Pool.Blocking = 10000, 5000
+	if got := redisconn.WithDefaults(c).Pool.MaxInFlight; got != 30000 || full.Pool.MaxInFlight != 16384 {
+		t.Errorf("max_in_flight %d for 15000 connections and %d for few", got, full.Pool.MaxInFlight)
 	}
 	if full.Connection.Addrs[0] != "cache:6379" || c.Connection.Addrs[0] != "cache" {
 		t.Errorf("resolved %v, the original is now %v", full.Connection.Addrs, c.Connection.Addrs)

@@ -62,7 +62,7 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	}
 	report.passed(StageDial, began, d.opened(addr))
 	if d.tls == nil {
-		return d.link(addr, conn, conn), nil
+		return d.link(ctx, addr, conn, conn), nil
 	}
 
 	began = time.Now()
@@ -74,7 +74,7 @@ func (d *dialer) dial(ctx context.Context, addr string, report stageReporter) (n
 	state := secure.ConnectionState()
 	d.shown.met(addr, state.PeerCertificates[0]) // a server without one does not get through a handshake
 	report.passed(StageTLS, began, tls.VersionName(state.Version)+" with "+certificateOf(state))
-	return d.link(addr, secure, conn), nil
+	return d.link(ctx, addr, secure, conn), nil
 }
 
 // connect opens a stream to the place of an address, if this client may go there.
@@ -132,8 +132,8 @@ func stageOfDial(err error) Stage {
 // When the generation ends the connection is cut, whoever holds it: the driver
 // closes those in its pool, but not one that is in its handshake, and a
 // subscription that is opening one keeps everybody out meanwhile.
-func (d *dialer) link(addr string, conn, raw net.Conn) net.Conn {
-	l := &link{Conn: conn, addr: addr, secret: d.secret, watched: d.watched, shut: conn.Close}
+func (d *dialer) link(ctx context.Context, addr string, conn, raw net.Conn) net.Conn {
+	l := &link{Conn: conn, addr: addr, secret: d.secret, watched: d.watched, patient: ctx.Value(patience{}) != nil, shut: conn.Close}
 	cut := sync.OnceValue(raw.Close)
 	if d.tls == nil {
 		l.shut = cut // whoever comes second is told what the first close said

@@ -155,6 +155,7 @@ var ours = map[string]string{
 	"Retry.Budget":            "budget.go counts by it",
 	"Pipelining":              "route.go chooses by it",
 	"Pool.Blocking":           "blockingroute.go counts by it",
+	"Pool.MaxInFlight":        "gate.go refuses by it",
 	"WhenDown":                "gate.go waits or fails by it",
 	"Health.Interval":         "monitor.go probes by it",
 	"Health.Timeout":          "monitor.go probes by it",

@@ -1,7 +1,9 @@
 package redisconn
 
 import (
+	"context"
 	"errors"
+	"net"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -20,14 +22,23 @@ type drivers struct {
 func newDrivers(c *Client, g *generation, addr string, optionsOf func(Config, string, dialAddr) *redis.Options) *drivers {
 	dial := g.dialThrough(c.hooks)
 	options := func(dial dialAddr) *redis.Options { return optionsOf(g.config, addr, dial) }
-	d := &drivers{lane: newLane(c, g, options(dial)), blocking: newBlockingRoute(g.config, options, dial)}
+	d := &drivers{lane: newLane(c, g, options(dial)), blocking: newBlockingRoute(g.config, options, patient(dial))}
 	pooled := options(dial)
 	if g.config.Cache.Enabled {
 		d.cache = newReadCache(g.config.Cache, &c.cache)
 		pooled.ClientSideCache = d.cache
 	}
-	d.direct = redis.NewClient(pooled)
+	d.direct = newDriver(pooled)
 	return d
+}
+
+// patience marks the context of a dial whose connection waits at the server.
+type patience struct{}
+
+func patient(dial dialAddr) dialAddr {
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		return dial(context.WithValue(ctx, patience{}, true), addr)
+	}
 }
 
 // close closes every connection, also those in use.

@@ -15,9 +15,16 @@ func maskEcho(reply []byte, secret Secret) {
 	if len(reply) == 0 || reply[0] != '-' && reply[0] != '!' || len(secret) < shortSecret {
 		return
 	}
-	rest := reply
+	rest := reply[1:] // what stands before says that it is an error
 	if at := bytes.IndexByte(reply, ' '); at >= 0 {
 		rest = reply[at:]
+	}
+	mask := byte('*')
+	for range 255 { // of which the password must have none, or the mask and what is beside it could spell it
+		if bytes.IndexByte([]byte(secret.Reveal()), mask) < 0 {
+			break
+		}
+		mask++
 	}
 	for {
 		at := bytes.Index(rest, []byte(secret.Reveal()))
@@ -26,7 +33,8 @@ func maskEcho(reply []byte, secret Secret) {
 		}
 		rest = rest[at:]
 		for i := range len(secret) {
-			rest[i] = '*'
+			rest[i] = mask
 		}
+		rest = rest[len(secret):]
 	}
 }

@@ -25,6 +25,48 @@ func TestEchoOfThePasswordIsMaskedInErrorsOnly(t *testing.T) {
 	}
 }
 
+// A password of asterisks was hidden behind itself, found again, and again: the
+// handshake never ended. One that ends with some could be spelt by what hides it.
+func TestAPasswordOfAsterisksIsHiddenBehindSomethingElse(t *testing.T) {
+	for secret, want := range map[redisconn.Secret]string{"****": "-ERR 'a++++'\r\n", "a***": "-ERR '++++*'\r\n", "**+,": "-ERR 'a****'\r\n", "-ERR": "-ERR 'a****'\r\n"} {
+		if got := redisconn.MaskEcho("-ERR 'a****'\r\n", secret); got != want {
+			t.Errorf("with the password %q: %q, want %q", secret.Reveal(), got, want)
+		}
+	}
+}
+
+// Whatever a peer answers, and whatever the password: behind the first word of an
+// error it is not to be read, everything else is as it was, and so is the length.
+func FuzzMaskEcho(f *testing.F) {
+	for _, secret := range []string{"hunter2", "****", "aaaa", "a***", "pä\xff\x00", "abab"} {
+		for _, reply := range []string{"-ERR unknown command 'AUTH', with args beginning with: '%s'", "!20\r\n%s%s", "-%s", "-%s %[1]s", "+%s", "-E %saaaa", ""} {
+			f.Add(strings.ReplaceAll(strings.ReplaceAll(reply, "%s", secret), "%[1]s", secret), secret)
+		}
+	}
+	f.Fuzz(func(t *testing.T, reply, secret string) {
+		got := redisconn.MaskEcho(reply, redisconn.Secret(secret))
+		if len(got) != len(reply) {
+			t.Fatalf("%q becomes %q: another length", reply, got)
+		}
+		if len(secret) < 4 || !strings.HasPrefix(reply, "-") && !strings.HasPrefix(reply, "!") {
+			if got != reply {
+				t.Errorf("%q becomes %q with the password %q", reply, got, secret)
+			}
+			return
+		}
+		word, _, _ := strings.Cut(reply, " ")
+		if word == reply {
+			word = reply[:1] // which says what the reply is
+		}
+		if !strings.HasPrefix(got, word) || strings.Contains(got[len(word):], secret) {
+			t.Errorf("%q becomes %q with the password %q", reply, got, secret)
+		}
+		if !strings.Contains(reply[len(word):], secret) && got != reply {
+			t.Errorf("%q becomes %q although the password %q is not in it", reply, got, secret)
+		}
+	})
+}
+
 func TestEchoOfAPasswordThatIsInEveryTextIsLeftAlone(t *testing.T) {
 	const reply = "-ERR max number of clients reached\r\n"
 	for _, secret := range []redisconn.Secret{"", "a", "max"} {

@@ -20,6 +20,8 @@ var (
 	ErrClosed = errors.New("redisconn: client is closed")
 	// ErrDown: Redis is known to be down, or the client was never connected. Nothing was sent.
 	ErrDown = errors.New("redisconn: redis is down")
+	// ErrOverloaded: as many calls are under way as Pool.MaxInFlight allows. Nothing was sent.
+	ErrOverloaded = errors.New("redisconn: too many calls are under way")
 	// ErrMaybeApplied: the command was sent and no reply came back, so it may
 	// have been executed. Look before sending it again.
 	ErrMaybeApplied = errors.New("redisconn: command may have been applied")
@@ -46,7 +48,8 @@ type CommandError struct {
 	expired error // what ended the call's context, if that is what ended the call
 }
 
-// Error says what failed, where, why, what is known about its effect and what to do next.
+// Error says what failed, where, why, what is known about its effect, the likely
+// cause and what to do next.
 func (e *CommandError) Error() string {
 	var b strings.Builder
 	b.WriteString("redisconn: " + e.Command)
@@ -55,12 +58,12 @@ func (e *CommandError) Error() string {
 	}
 	info := e.Class.Info()
 	fmt.Fprintf(&b, " on %s: %s", e.Addr, info.Meaning)
-	next := info.Next
+	advice := info.advice()
 	var outage *ConnectError
 	switch {
 	case errors.As(e.Err, &outage):
 		b.WriteString(": " + e.Err.Error()) // ours, and brief
-		next = outage.Class.Info().Next
+		advice = outage.Class.Info().advice()
 	case e.Err != nil:
 		b.WriteString(": " + peerText(e.Err))
 	}
@@ -78,7 +81,7 @@ func (e *CommandError) Error() string {
 	if e.Pool.Size > 0 {
 		b.WriteString("; " + e.Pool.String())
 	}
-	fmt.Fprintf(&b, "; next: %s [%s]", next, e.Class)
+	fmt.Fprintf(&b, "; %s [%s]", advice, e.Class)
 	return b.String()
 }
 
@@ -98,6 +101,8 @@ func (e *CommandError) Unwrap() []error {
 		errs = append(errs, ErrClosed)
 	case ClassDown:
 		errs = append(errs, ErrDown)
+	case ClassOverloaded:
+		errs = append(errs, ErrOverloaded)
 	}
 	switch {
 	case e.expired != nil:
@@ -122,13 +127,12 @@ type ConnectError struct {
 
 // Error says which stage failed, where and why, the likely cause and what to do next.
 func (e *ConnectError) Error() string {
-	info := e.Class.Info()
 	tried := ""
 	if e.Attempts > 0 {
 		tried = fmt.Sprintf("; %s in %s", plural(e.Attempts, "attempt"), e.Elapsed.Round(time.Millisecond))
 	}
-	return fmt.Sprintf("redisconn: connect to %s: %s: %s%s; likely: %s; next: %s [%s]",
-		e.Addr, e.Stage, e.brief(), tried, info.Causes, info.Next, e.Class)
+	return fmt.Sprintf("redisconn: connect to %s: %s: %s%s; %s [%s]",
+		e.Addr, e.Stage, e.brief(), tried, e.Class.Info().advice(), e.Class)
 }
 
 // brief says what happened and no more.
@@ -179,6 +183,9 @@ func peerText(err error) string {
 	}
 	return printable.Line(err.Error(), peerTextLimit)
 }
+
+// advice is how an error ends: what usually brings the class about, and what to do.
+func (i ClassInfo) advice() string { return "likely: " + i.Causes + "; next: " + i.Next }
 
 // plural counts a noun: "1 key", "2 keys".
 func plural(n int, noun string) string {

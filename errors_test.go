@@ -92,11 +92,12 @@ func TestErrorsStandForStates(t *testing.T) {
 		"draining": {&redisconn.CommandError{Class: redisconn.ClassDraining, Applied: redisconn.AppliedNo}, []error{redisconn.ErrDraining}},
 		"closed":   {&redisconn.CommandError{Class: redisconn.ClassClosed, Applied: redisconn.AppliedMaybe}, []error{redisconn.ErrClosed, redisconn.ErrMaybeApplied}},
 		"down":     {&redisconn.CommandError{Class: redisconn.ClassDown, Applied: redisconn.AppliedNo, Err: syscall.ECONNREFUSED}, []error{redisconn.ErrDown, syscall.ECONNREFUSED}},
+		"full":     {&redisconn.CommandError{Class: redisconn.ClassOverloaded, Applied: redisconn.AppliedNo}, []error{redisconn.ErrOverloaded}},
 		"timeout":  {&redisconn.CommandError{Class: redisconn.ClassTimeout, Applied: redisconn.AppliedMaybe}, []error{context.DeadlineExceeded, redisconn.ErrMaybeApplied}},
 		"lost":     {&redisconn.CommandError{Class: redisconn.ClassLost, Applied: redisconn.AppliedNo, Err: net.ErrClosed}, []error{net.ErrClosed}},
 	} {
 		for _, sentinel := range []error{
-			redisconn.ErrDraining, redisconn.ErrClosed, redisconn.ErrDown, redisconn.ErrMaybeApplied,
+			redisconn.ErrDraining, redisconn.ErrClosed, redisconn.ErrDown, redisconn.ErrOverloaded, redisconn.ErrMaybeApplied,
 			context.DeadlineExceeded, context.Canceled, syscall.ECONNREFUSED, net.ErrClosed,
 		} {
 			want := false

@@ -8,14 +8,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// pipelineKind makes a driver's pipeline: a plain one, or a transaction.
-type pipelineKind func(*redis.Client) redis.Pipeliner
+// exchanger makes one attempt at a batch with a driver: [exchange] or, for a
+// transaction, [exchangeTx].
+type exchanger func(context.Context, *redis.Client, []redis.Cmder) (read bool, err error)
 
 // exec makes one attempt at a pipeline to a single server.
 func (c *Client) exec(ctx context.Context, batch *call, cmds []redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
-	_, err := c.execAt(ctx, g.drivers, (*redis.Client).Pipeline, batch, cmds)
+	_, err := c.execAt(ctx, g, exchange, batch, cmds)
 	return err
 }
 
@@ -24,28 +25,28 @@ func (c *Client) transact(ctx context.Context, batch *call, cmds []redis.Cmder) 
 	g := c.current()
 	defer g.users.leave()
 	if g.cluster != nil {
-		journeyOf(ctx).attempt(RouteDirect)
+		journeyOf(ctx).attempt(RouteDirect, "")
 		return g.cluster.transact(ctx, cmds)
 	}
-	return c.execAt(ctx, g.drivers, (*redis.Client).TxPipeline, batch, cmds)
+	return c.execAt(ctx, g, exchangeTx, batch, cmds)
 }
 
 // execAt makes one attempt at a batch, on the connections of a server's pool or,
 // when one of the commands may wait at the server, on one of its own. See
 // [exchange] for what it returns.
-func (c *Client) execAt(ctx context.Context, d *drivers, pipeline pipelineKind, batch *call, cmds []redis.Cmder) (read bool, err error) {
+func (c *Client) execAt(ctx context.Context, g *generation, exchange exchanger, batch *call, cmds []redis.Cmder) (read bool, err error) {
 	if batch.plain || !slices.ContainsFunc(cmds, waitsAtServer) {
 		c.holders.batches.Add(1)
 		defer c.holders.batches.Add(-1)
-		journeyOf(ctx).attempt(RouteDirect)
-		return exchange(ctx, pipeline(d.direct), cmds)
+		journeyOf(ctx).attempt(RouteDirect, g.addr)
+		return exchange(ctx, g.direct, cmds)
 	}
 	c.routes.blocking.Add(int64(len(cmds)))
-	journeyOf(ctx).attempt(RouteBlocking)
+	journeyOf(ctx).attempt(RouteBlocking, g.addr)
 	began := false
-	err = d.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
+	err = g.blocking.carry(ctx, "pipeline", 0, func(driver *redis.Client) (err error) {
 		began = true
-		read, err = exchange(ctx, pipeline(driver), cmds)
+		read, err = exchange(ctx, driver, cmds)
 		return err
 	})
 	if !began {
@@ -54,12 +55,22 @@ func (c *Client) execAt(ctx context.Context, d *drivers, pipeline pipelineKind, 
 	return read, err
 }
 
-// exchange sends cmds through a pipeline of the driver and sorts out which of
-// them were answered. Its error is nil when no command has one; read is what
-// assignReplies found.
-func exchange(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder) (read bool, err error) {
+// exchange sends cmds through a pipeline of the driver, which [newDriver] made,
+// and sorts out which of them were answered. Its error is nil when no command has
+// one; read is what assignReplies found.
+func exchange(ctx context.Context, driver *redis.Client, cmds []redis.Cmder) (read bool, err error) {
+	return through(ctx, driver.Pipeline(), cmds, &parcel{cmds: cmds})
+}
+
+// exchangeTx is exchange for a transaction, which the driver frames.
+func exchangeTx(ctx context.Context, driver *redis.Client, cmds []redis.Cmder) (read bool, err error) {
+	return through(ctx, driver.TxPipeline(), cmds, cmds...)
+}
+
+// through sends cmds through a pipeline, in the form of packed.
+func through(ctx context.Context, pipe redis.Pipeliner, cmds []redis.Cmder, packed ...redis.Cmder) (read bool, err error) {
 	expectReplies(cmds)
-	if err = pipe.BatchProcess(ctx, cmds...); err == nil {
+	if err = pipe.BatchProcess(ctx, packed...); err == nil {
 		_, err = pipe.Exec(ctx)
 	}
 	return assignReplies(cmds, err), err

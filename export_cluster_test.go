@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"math"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -156,4 +157,11 @@ func (c TestCluster) Route(slot int, args ...any) (string, error) {
 // Process makes one attempt at a command.
 func (c TestCluster) Process(ctx context.Context, cmd redis.Cmder) error {
 	return c.cluster.process(ctx, cmd, (*clusterNode).sendPlain)
+}
+
+// TiedConnection wraps the connection of a subscription to the channels of a shard;
+// cut is what happens to it when its slot moves.
+func TiedConnection(conn net.Conn, left func(addr string)) (tied net.Conn, cut func()) {
+	all := new(ties)
+	return all.tie("a:1", conn, left), func() { all.cut("a:1") }
 }

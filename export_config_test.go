@@ -33,6 +33,12 @@ func JudgeValidity(cert *x509.Certificate, now time.Time) ([]Warning, error) {
 	return judgeValidity(pemSource{fileField: "tls.cert_file", path: "client.pem"}, cert, now, 14*24*time.Hour)
 }
 
+// OpenDirectory describes a directory in which everybody may replace files.
+func OpenDirectory(dir string) string { return openDirectory(dir) }
+
+// StrangerOwns judges a file's owner.
+func StrangerOwns(owner, self int) string { return strangerOwns(owner, self) }
+
 // Exposure judges a file's mode.
 func Exposure(mode fs.FileMode, own bool) (readable string, writable bool) {
 	return exposure(mode, own)

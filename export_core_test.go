@@ -31,7 +31,10 @@ func TrackedSubscriptions(c *Client) int {
 type Gate struct{ gate *gate }
 
 // NewGate returns a gate as New has it: closed, because nothing is connected.
-func NewGate() Gate { return Gate{newGate()} }
+func NewGate() Gate { return NewGateFor(1000) }
+
+// NewGateFor is NewGate with a bound on the calls in flight.
+func NewGateFor(most int) Gate { return Gate{newGate(most)} }
 
 func (g Gate) Enter() bool                             { return g.gate.enter() }
 func (g Gate) Leave()                                  { g.gate.leave() }
@@ -93,7 +96,7 @@ func CutLink(conn net.Conn) net.Conn {
 	life, end := context.WithCancel(context.Background())
 	defer end()
 	d := &dialer{life: life}
-	return d.link("", conn, conn)
+	return d.link(background, "", conn, conn)
 }
 
 // NewLink wraps a connection.

@@ -34,7 +34,7 @@ func (c LaneChoice) Board() bool { return c.lane.board(nil, nil) != nil }
 // Refused reports whether a lane whose generation was replaced, and has no pilot
 // any more, refuses a command, for a caller who stays and for one who may leave.
 func (c LaneChoice) Refused(leaving context.Context, cmd redis.Cmder) bool {
-	users := newTally()
+	users := newTally(unbounded)
 	users.shut()
 	c.lane.users = &users
 	d := &deadlines{life: background, operation: time.Second}

@@ -115,7 +115,7 @@ var others = map[string]string{
 	"tls.expiry_warning": "168h", "tls.server_name": "cache.internal", "tls.min_version": "1.3", "tls.insecure_skip_verify": "true",
 	"timeouts.connect": "20s", "timeouts.dial": "1.5s", "timeouts.operation": "4s", "timeouts.read": "2s",
 	"timeouts.write": "1s", "timeouts.shutdown": "1m30s", "timeouts.silence": "20s",
-	"pool.size": "50", "pool.min_idle": "5", "pool.max_idle": "40", "pool.blocking": "100", "pool.wait": "250ms", "pool.idle_timeout": "4m",
+	"pool.size": "50", "pool.min_idle": "5", "pool.max_idle": "40", "pool.blocking": "100", "pool.max_in_flight": "5000", "pool.wait": "250ms", "pool.idle_timeout": "4m",
 	"pool.max_lifetime": "1h", "pool.lifetime_jitter": "5m",
 	"retry.effect": "read", "retry.min_backoff": "20ms", "retry.max_backoff": "1s", "retry.budget": "10", "when_down": "fail-fast", "pipelining": "off",
 	"health.interval": "2s", "health.timeout": "300ms", "health.warn_latency": "20ms", "health.fail_after": "5", "health.recover_after": "1",

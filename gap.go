@@ -29,14 +29,15 @@ type gap struct {
 // maxGaps bounds what is remembered of subscriptions that never came back.
 const maxGaps = 1024
 
-// begin notes that the connection of a subscription broke.
-func (g *gaps) begin(node string) {
+// begin notes that the connection of a subscription broke, and since when nothing
+// came.
+func (g *gaps) begin(node string, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.open) == maxGaps {
 		g.open = slices.Delete(g.open, 0, 1)
 	}
-	g.open = append(g.open, gap{since: time.Now(), node: node})
+	g.open = append(g.open, gap{since: since, node: node})
 }
 
 // end notes that a subscription stands again. Which one it is the driver does
@@ -110,8 +111,13 @@ func (l *subscriptionLink) note(err error) {
 	if err == nil || errors.As(err, &timeout) && timeout.Timeout() {
 		return
 	}
+	l.broke(time.Now())
+}
+
+// broke begins the gap of a subscription that stood.
+func (l *subscriptionLink) broke(at time.Time) {
 	if l.stood.Load() && l.ended.CompareAndSwap(false, true) {
-		l.gaps.begin(l.node)
+		l.gaps.begin(l.node, at)
 	}
 }
 

@@ -7,14 +7,18 @@ import (
 	"time"
 )
 
-// gate admits calls, counts those in flight and, while Redis is down, is where
-// they wait.
+// gate admits calls up to a bound, counts those in flight and, while Redis is
+// down, is where they wait.
 type gate struct {
 	tally // the calls in flight
+	// commands counts what was admitted. It is here because it changes with the
+	// tally: in one cache line, which a processor has to take from the other once.
+	commands atomic.Int64
 	// outage is not nil while there is nothing to send to.
 	outage atomic.Pointer[outage]
 	// givenUp is closed when a shutdown stops waiting: those who wait at the gate go.
 	givenUp chan struct{}
+	_       [16]byte // the rest of the line belongs to nobody else
 }
 
 // outage is a stretch of time in which commands have nowhere to go.
@@ -25,8 +29,8 @@ type outage struct {
 	over    chan struct{} // closed at its end
 }
 
-func newGate() *gate {
-	g := &gate{tally: newTally(), givenUp: make(chan struct{})}
+func newGate(most int) *gate {
+	g := &gate{tally: newTally(int64(most)), givenUp: make(chan struct{})}
 	g.outage.Store(&outage{cause: errNeverConnected, since: time.Now(), over: make(chan struct{})})
 	return g
 }

@@ -3,8 +3,10 @@ package redisconn_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +35,58 @@ func TestTheGateCountsCalls(t *testing.T) {
 	}
 	if got := gate.InFlight(); got != 2 {
 		t.Errorf("%d in flight after a refusal, want 2", got)
+	}
+}
+
+func TestAFullGateRefusesUntilACallHasLeft(t *testing.T) {
+	gate := redisconn.NewGateFor(2)
+	for range 2 {
+		if !gate.Enter() {
+			t.Fatal("refused below the bound")
+		}
+	}
+	if gate.Enter() || gate.InFlight() != 2 {
+		t.Errorf("the bound of 2 let a third in, or counts it: %d in flight", gate.InFlight())
+	}
+	gate.Leave()
+	if !gate.Enter() {
+		t.Error("refused although one has left")
+	}
+	if gate.Shut() != 2 || gate.Enter() {
+		t.Error("a shut gate let a call in")
+	}
+	gate.Leave()
+	gate.Leave()
+	if !gate.AwaitEmpty(t.Context()) {
+		t.Error("not empty")
+	}
+}
+
+// Many at a time come to a full gate, and each hides for a moment how many are inside.
+func TestAFloodNeverGetsMoreThanTheBoundThroughTheGate(t *testing.T) {
+	const most = 4
+	gate := redisconn.NewGateFor(most)
+	var inside, admitted atomic.Int64
+	var flood sync.WaitGroup
+	for range 10 * most {
+		flood.Go(func() {
+			for range 1000 {
+				if !gate.Enter() {
+					continue
+				}
+				admitted.Add(1)
+				if n := inside.Add(1); n > most {
+					t.Errorf("%d inside", n)
+				}
+				runtime.Gosched()
+				inside.Add(-1)
+				gate.Leave()
+			}
+		})
+	}
+	flood.Wait()
+	if gate.InFlight() != 0 || admitted.Load() == 0 {
+		t.Errorf("%d in flight after the flood, %d were admitted", gate.InFlight(), admitted.Load())
 	}
 }
 

@@ -24,12 +24,13 @@ type generation struct {
 	lent     redis.UniversalClient     // what Unwrap lends
 	*drivers                           // of the one server; nil on a cluster, whose nodes have their own
 	breakers dialBreakers
+	strayed  atomic.Bool // it was told that this one server is a node of a cluster
 }
 
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, c *Client) *generation {
-	g := &generation{target: t, number: number, users: newTally()}
+	g := &generation{target: t, number: number, users: newTally(unbounded)}
 	if t.cluster == nil {
 		g.drivers = newDrivers(c, g, t.addr, driverOptions)
 		g.lent = g.direct
@@ -38,6 +39,14 @@ func newGeneration(number int, t *target, c *Client) *generation {
 	t.cluster.begin(func(addr string) *drivers { return newDrivers(c, g, addr, nodeOptions) })
 	g.lent = redis.NewClusterClient(clusterOptions(t.config, t.cluster.slots, g.dialThrough(c.hooks)))
 	return g
+}
+
+// soleServer is where every command goes; "" on a cluster, where each has a node of its own.
+func (g *generation) soleServer() string {
+	if g.cluster != nil {
+		return ""
+	}
+	return g.addr
 }
 
 // dialThrough opens connections for a driver client. A dial that fails is a

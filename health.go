@@ -82,10 +82,12 @@ type ServerInfo struct {
 }
 
 // Health probes the server now: one PING, under Health.Timeout, on the
-// monitor's own connection. It opens no connection and holds none of the
-// pool's, so neither a saturated pool nor any number of callers can falsify
-// the answer or load the server: callers at the same time share one probe, and
-// one that is younger than a tenth of Health.Interval answers for the next.
+// monitor's own connection. It holds none of the pool's, so neither a saturated
+// pool nor any number of callers can falsify the answer or load the server:
+// callers at the same time share one probe, and one that is younger than a
+// tenth of Health.Interval answers for the next. While probes are answered none
+// of them opens a connection; in the place of one that broke or fell silent the
+// monitor opens another.
 //
 // A context that ends first turns the verdict to fail. Before Connect and after
 // Shutdown the verdict is fail without a probe.

@@ -177,6 +177,40 @@ func TestHealthProbesWhenTheLastAnswerIsOld(t *testing.T) {
 	})
 }
 
+// "No probe ever opens a connection" was promised and never counted; it holds while
+// probes are answered. One that is not gives its connection up, because a late
+// answer would pass for that of the next, and the monitor opens one in its place.
+func TestProbesOpenNoConnectionWhileTheyAreAnswered(t *testing.T) {
+	faked(t, nil, func(t *testing.T, client *redisconn.Client, server *memoryServer) {
+		probe := func() {
+			for range 100 {
+				time.Sleep(500 * time.Millisecond) // more than a tenth of the interval: each asks for a probe
+				client.Health(context.Background())
+			}
+		}
+		probes, dials := client.Stats().Probes, server.dialled()
+		probe()
+		if got := client.Stats().Probes - probes; got < 100 {
+			t.Fatalf("%d probes, want 100", got)
+		}
+		if got := server.dialled() - dials; got != 0 {
+			t.Errorf("100 probes that were answered opened %d connections", got)
+		}
+
+		server.set(func(s *memoryServer) { s.mute = true })
+		passes(t, 3*time.Second, "a miss", func() bool { return client.LastHealth().ConsecutiveFailures == 1 })
+		server.set(func(s *memoryServer) { s.mute = false })
+		passes(t, 3*time.Second, "an answer", func() bool { return client.LastHealth().ConsecutiveFailures == 0 })
+		if got := server.dialled() - dials; got != 1 {
+			t.Errorf("%d connections were opened in the place of the one that fell silent, want 1", got)
+		}
+		probe()
+		if got := server.dialled() - dials; got != 1 {
+			t.Errorf("probes opened %d connections after that", got-1)
+		}
+	})
+}
+
 func TestHealthEndsWithItsContext(t *testing.T) {
 	faked(t, nil, func(t *testing.T, client *redisconn.Client, server *memoryServer) {
 		server.set(func(s *memoryServer) { s.mute = true })

@@ -11,13 +11,14 @@ import (
 //
 //	ctx, journey := redisconn.WithJourney(ctx)
 //	err := next(ctx, cmd)
-//	// journey.Attempts, journey.Route
+//	// journey.Attempts, journey.Route, journey.Node
 //
 // It belongs to one call and is complete when the call returns. Commands inside
 // a WATCH section leave it empty: they are never sent again.
 type Journey struct {
-	Attempts int   // how often the call was sent, or tried to be; 0 when it was refused before that
-	Route    Route // by which way it went last; "" when it did not
+	Attempts int    // how often the call was sent, or tried to be; 0 when it was refused before that
+	Route    Route  // by which way it went last; "" when it did not
+	Node     string // where it went last: an address; "" when it did not, or went to several nodes at once
 }
 
 // Route is a way that commands take to the server.
@@ -63,11 +64,19 @@ func takeJourney(from, to context.Context) context.Context {
 	return to
 }
 
-// attempt notes that the call is about to be sent.
-func (j *Journey) attempt(by Route) {
+// attempt notes that the call is about to be sent. On a cluster the node is chosen
+// later: see to.
+func (j *Journey) attempt(by Route, node string) {
 	if j != nil {
 		j.Attempts++
-		j.Route = by
+		j.Route, j.Node = by, node
+	}
+}
+
+// to corrects where the attempt under way goes, which redirections change.
+func (j *Journey) to(node string) {
+	if j != nil {
+		j.Node = node
 	}
 }
 

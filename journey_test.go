@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -71,11 +72,66 @@ func TestAHookLearnsHowACallThatSucceededTravelled(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := hook.told()
-		want := []redisconn.Journey{{Attempts: 3, Route: redisconn.RouteDirect}, {Attempts: 2, Route: redisconn.RouteDirect}, {Attempts: 1, Route: redisconn.RouteDirect}}
+		want := []redisconn.Journey{
+			{Attempts: 3, Route: redisconn.RouteDirect, Node: proxy.Addr()}, {Attempts: 2, Route: redisconn.RouteDirect, Node: proxy.Addr()},
+			{Attempts: 1, Route: redisconn.RouteDirect, Node: proxy.Addr()},
+		}
 		if got = got[max(len(got)-3, 0):]; !slices.Equal(got, want) {
 			t.Errorf("context %s: %+v, want %+v", name, got, want)
 		}
 	}
+}
+
+// Pipelines on a cluster once told nothing of how they had travelled.
+func TestOnAClusterAJourneyEndsAtTheNodeThatAnswered(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 2, 0)
+	cfg := clusterConfig(cluster)
+	cfg.Cluster.RefreshInterval = time.Hour // only what commands meet leads to news
+	client := openClient(t, cfg)
+	hook := &travelHook{}
+	client.AddHook(hook)
+	ctx := t.Context()
+	here, elsewhere := "{a}", "{b}"
+	if cluster.NodeOf(here) == cluster.NodeOf(elsewhere) {
+		t.Fatal("these keys are for two nodes")
+	}
+	set := func(keys ...string) func(redis.Pipeliner) error {
+		return func(p redis.Pipeliner) error {
+			for _, key := range keys {
+				p.Set(ctx, key, 1, 0)
+			}
+			return nil
+		}
+	}
+	want := func(what string, err error, node string) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		got := hook.told()
+		if j := got[len(got)-1]; j != (redisconn.Journey{Attempts: 1, Route: redisconn.RouteDirect, Node: node}) {
+			t.Errorf("%s: %+v, want the node %q", what, j, node)
+		}
+	}
+	everywhere := func(node string) {
+		t.Helper()
+		want("a command", client.Set(ctx, here, 1, 0).Err(), node)
+		_, err := client.Pipelined(ctx, set(here, here))
+		want("a pipeline to one node", err, node)
+		_, err = client.TxPipelined(ctx, set(here, here))
+		want("a transaction", err, node)
+	}
+	everywhere(cluster.NodeOf(here).Addr())
+	_, err := client.Pipelined(ctx, set(here, elsewhere))
+	want("a pipeline to two nodes", err, "")
+	want("a command of two parts", client.MGet(ctx, here, elsewhere).Err(), "")
+
+	slot := redisconntest.SlotOf(here)
+	migration := cluster.MigrateSlot(slot, 1-slot*2/16384)
+	migration.MoveKeys()
+	want("a command that was sent on", client.Set(ctx, here, 1, 0).Err(), migration.To().Addr())
+	migration.Finish()
+	everywhere(migration.To().Addr())
 }
 
 func TestAJourneyAgreesWithTheErrorAboutAttempts(t *testing.T) {

@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -37,7 +38,8 @@ func (m *monitor) caution() (status Status, class Class, reason string) {
 	if fault := m.client.renewals.fault.Load(); fault != nil {
 		return StatusWarn, fault.class, "new credentials or certificates are not in use: " + fault.text
 	}
-	if text := expiring(m.target.dialer.certificates(), time.Now(), m.target.config.TLS.ExpiryWarning); text != "" {
+	notice := cmp.Or(m.target.config.TLS.ExpiryWarning, defaultExpiryWarning) // not set where only the sentinels speak TLS
+	if text := expiring(m.target.certificates(), time.Now(), notice); text != "" {
 		return StatusWarn, ClassTLS, text
 	}
 	return StatusPass, "", ""
@@ -49,10 +51,11 @@ func (m *monitor) publish(status Status, class Class, reason string) {
 	h.Status, h.Class, h.Reason = status, class, reason
 	h.CheckedAt = time.Now()
 	h.Pool = m.client.poolUse()
+	m.target.dialer.links.look()
 	if h.Server = m.facts.info(); m.target.config.Mode == ModeEmbedded {
 		h.Server.Note = embeddedNote
 	}
-	h.Certificates = m.target.dialer.certificates()
+	h.Certificates = m.target.certificates()
 	if d := m.client.deployment.Load(); d != nil {
 		d.tell(&h, m.facts.Lags)
 	}

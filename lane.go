@@ -19,8 +19,8 @@ import (
 // that it has queued, fails and repeats batches as a whole, and callers cannot be
 // led around a batch that is stuck.
 type lane struct {
-	client    redis.UniversalClient // without the program's hooks; a connection for each flight in the air
-	users     *tally                // of the generation: a pilot is a user, so flights land before it ends
+	client    *redis.Client // without the program's hooks; a connection for each flight in the air
+	users     *tally        // of the generation: a pilot is a user, so flights land before it ends
 	deadlines *deadlines
 	retries   *retryBudget
 	counts    *routeCounts
@@ -67,7 +67,7 @@ func newLane(c *Client, g *generation, options *redis.Options) *lane {
 	options.PoolSize, options.MinIdleConns, options.MaxIdleConns = mostPilots, 0, mostPilots
 	options.ReadBufferSize, options.WriteBufferSize = laneBuffer, laneBuffer
 	l := &lane{
-		client:    redis.NewClient(options),
+		client:    newDriver(options),
 		users:     &g.users,
 		deadlines: c.deadlines,
 		retries:   c.retries.budget,

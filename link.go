@@ -76,10 +76,12 @@ type link struct {
 	net.Conn
 	addr        string // of the server
 	guard       *respguard.Guard
-	handshaking atomic.Bool  // a subscription reads and writes at once
-	written     atomic.Bool  // something was, since the peer last sent something
-	heard       atomic.Int64 // when the peer last sent something, by sinceStart
-	suspected   atomic.Bool  // an answer was due when a probe went unanswered, and nothing was read since
+	handshaking atomic.Bool   // a subscription reads and writes at once
+	written     atomic.Bool   // something was, since the peer last sent something
+	heard       atomic.Int64  // when the peer last sent something, by sinceStart
+	patient     bool          // of the blocking route: its answer may take as long as it likes
+	due         time.Duration // when an answer was first seen to be due, by sinceStart; 0 for none. The set of links guards it
+	suspected   atomic.Bool   // an answer was due when a probe went unanswered, and nothing was read since
 	silenced    atomic.Pointer[silenceError]
 	watched     bool         // pushes may come at any time, so the socket is always to be looked at
 	refusal     lastWords    // an error reply to the handshake; touched only by the reader

@@ -42,6 +42,39 @@ func (s *links) to(addr string) []*link {
 	return found
 }
 
+// look notes on which connections a reply is due. To read the clock at every write
+// would cost each command; so the age of what is in flight begins at the first look
+// that finds it there.
+func (s *links) look() {
+	now := sinceStart()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.open {
+		if !l.written.Load() {
+			l.due = 0
+		} else if !l.isDue() {
+			l.due = now
+		}
+	}
+}
+
+// oldest is how long that reply has been due which is due for longest, the replies
+// of commands that wait at the server aside.
+func (s *links) oldest() (age time.Duration) {
+	now := sinceStart()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.open {
+		if !l.patient && l.written.Load() && l.isDue() {
+			age = max(age, now-l.due)
+		}
+	}
+	return age
+}
+
+// isDue reports whether nothing was heard since an answer was seen to be due.
+func (l *link) isDue() bool { return l.due > 0 && time.Duration(l.heard.Load()) <= l.due }
+
 // suspect marks the connections to a server on which a reply is due, because the
 // server did not answer a probe. Whatever arrives on one of them clears its mark.
 func (s *links) suspect(addr string) {
@@ -63,6 +96,13 @@ func (s *links) cutSilent(addr string, silence time.Duration) int {
 		}
 	}
 	return cut
+}
+
+// cutSilent is [links.cutSilent], and tells of it.
+func (c *Client) cutSilent(links *links, addr string, silence time.Duration) {
+	if cut := links.cutSilent(addr, silence); cut > 0 {
+		c.recorder.record(Event{Kind: EventLinkSilent, Node: addr, Took: silence, Detail: plural(cut, "connection") + " cut"})
+	}
 }
 
 // cut closes the connections to a server that is found dead while they are not,

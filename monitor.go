@@ -295,9 +295,7 @@ func (m *monitor) watchSilence(first bool) {
 	if silence < m.target.config.Timeouts.Silence {
 		return
 	}
-	if cut := links.cutSilent(m.target.addr, silence); cut > 0 {
-		m.client.recorder.record(Event{Kind: EventLinkSilent, Node: m.target.addr, Took: silence, Detail: plural(cut, "connection") + " cut"})
-	}
+	m.client.cutSilent(links, m.target.addr, silence)
 }
 
 // succeeded counts a hit.

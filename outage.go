@@ -17,11 +17,11 @@ func (c *Client) noticed(f failure) {
 		}
 	case ClassClusterDown:
 		if c.onCluster() {
-			c.generation.Load().cluster.misled()
+			c.generation.Load().cluster.misled("")
 		}
 	case ClassReadOnly:
 		if c.onCluster() {
-			c.generation.Load().cluster.misled()
+			c.generation.Load().cluster.misled("")
 		}
 		if watch != nil {
 			m.denied.Store(true)

@@ -65,7 +65,7 @@ func (p *pilot) fly(f *flight) {
 		ctx = f.bound
 	}
 	p.takeOff(f)
-	_, err := exchange(ctx, l.client.Pipeline(), f.cmds)
+	_, err := exchange(ctx, l.client, f.cmds)
 	if err != nil {
 		l.assess(f, err)
 	}

@@ -129,7 +129,7 @@ func (e *PipelineError) Error() string {
 		parts = append(parts, plural(r.Unsent, "command")+" not sent")
 	}
 	if len(r.failures) > 0 {
-		parts = append(parts, "next: "+ClassOf(r.failures[0].Err).Info().Next)
+		parts = append(parts, ClassOf(r.failures[0].Err).Info().advice())
 	}
 	return "redisconn: pipeline on " + r.addr + ": " + strings.Join(parts, "; ")
 }
@@ -181,13 +181,13 @@ func (c *Client) RunPipeline(ctx context.Context, fn func(p redis.Pipeliner) err
 	for _, opt := range opts {
 		opt(run)
 	}
-	run.admit, run.send = run.makeRoom, run.flush
+	run.admit, run.send = run.makeRoom, run.exec
 	if err := fn(run.batch); err != nil {
 		run.result.cause = err
 		left, _ := run.take()
 		run.skip(left, c.neverSent("pipeline", ClassUnknown, errWithdrawn))
 	} else {
-		_, _ = run.flush(ctx) // the result has every error
+		run.flush(ctx)
 	}
 	run.end()
 	run.result.Took = time.Since(run.began)
@@ -215,7 +215,7 @@ type pipelineRun struct {
 // call that queues it is over, because that call sets its error.
 func (r *pipelineRun) makeRoom(cmd redis.Cmder, size int) error {
 	if len(r.cmds) >= r.chunkCount || len(r.cmds) > 0 && r.bytes+size > r.chunkBytes {
-		_, _ = r.flush(r.ctx) // the result has every error
+		r.flush(r.ctx)
 	}
 	if r.stopped != nil {
 		r.skip([]redis.Cmder{cmd}, r.stopped)
@@ -223,11 +223,20 @@ func (r *pipelineRun) makeRoom(cmd redis.Cmder, size int) error {
 	return r.stopped
 }
 
-// flush sends what is queued as a chunk.
-func (r *pipelineRun) flush(ctx context.Context) ([]redis.Cmder, error) {
-	cmds, misfits := r.take()
+// exec is the Exec of the Pipeliner.
+func (r *pipelineRun) exec(ctx context.Context) ([]redis.Cmder, error) {
+	cmds := r.flush(ctx)
 	if len(cmds) == 0 {
 		return nil, r.stopped
+	}
+	return cmds, firstError(cmds)
+}
+
+// flush sends what is queued as a chunk. The result has every error of it.
+func (r *pipelineRun) flush(ctx context.Context) []redis.Cmder {
+	cmds, misfits := r.take()
+	if len(cmds) == 0 {
+		return nil
 	}
 	if sent := sendable(cmds, misfits); len(sent) > 0 {
 		err := r.client.hooks.current.Load().pipeline(ctx, sent)
@@ -245,7 +254,7 @@ func (r *pipelineRun) flush(ctx context.Context) ([]redis.Cmder, error) {
 			Chunks: r.result.Chunks, Elapsed: time.Since(r.began),
 		})
 	}
-	return cmds, firstError(cmds)
+	return cmds
 }
 
 // endedBy returns what the commands behind a chunk fail with when they are not

@@ -59,7 +59,7 @@ func TestAPipelineTellsWhatBecameOfEachCommand(t *testing.T) {
 		t.Errorf("safe to retry %t, maybe applied %t", redisconn.SafeToRetry(err), redisconn.IsMaybeApplied(err))
 	}
 	text := strings.ReplaceAll(err.Error(), client.Config().Connection.Addrs[0], "ADDR")
-	if text != "redisconn: pipeline on ADDR: 1 of 4 commands failed: #1 incr: ERR value is not an integer or out of range, applied: no; next: read the server's text; it is unchanged" {
+	if text != "redisconn: pipeline on ADDR: 1 of 4 commands failed: #1 incr: ERR value is not an integer or out of range, applied: no; likely: the command does not fit the key's type or its own syntax; next: read the server's text; it is unchanged" {
 		t.Error(text)
 	}
 }
@@ -406,7 +406,7 @@ func TestAPipelineKeepsAHundredFailuresAndCountsTheRest(t *testing.T) {
 	if res.Failed != 1500 || res.Succeeded != 1500 || len(res.Failures()) != 100 || len(res.Outcomes()) != 100 || seen != 3000 || failed != 1500 {
 		t.Errorf("%+v, %d outcomes, %d of them failed", res, seen, failed)
 	}
-	if text := err.Error(); !strings.Contains(text, "; and 1497 more; next: ") || len(text) > 1000 {
+	if text := err.Error(); !strings.Contains(text, "; and 1497 more; likely: ") || len(text) > 1000 {
 		t.Error(text)
 	}
 }

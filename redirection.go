@@ -20,6 +20,7 @@ const maxRedirections = 5
 type redirection struct {
 	addr string
 	ask  bool
+	from string // the node that said so
 }
 
 // redirectionOf reads a redirection from the error of a command for a slot; from
@@ -41,7 +42,7 @@ func redirectionOf(err error, slot int, from string) (r redirection, ok bool) {
 	}
 	// IPv6 addresses come without brackets; an empty host is that of the node.
 	host, port := strings.Trim(words[2][:at], "[]"), words[2][at+1:]
-	return redirection{addr: completeAddress(host, port, from), ask: words[0] == "ASK"}, true
+	return redirection{addr: completeAddress(host, port, from), ask: words[0] == "ASK", from: from}, true
 }
 
 // strayError is a command that its cluster sent on and on, or could not be sent
@@ -56,4 +57,28 @@ func (e *strayError) Error() string {
 		return peerText(e.last)
 	}
 	return fmt.Sprintf("sent on %s, last by %s", plural(e.hops, "time"), peerText(e.last))
+}
+
+// isRedirected reports whether a command was sent on in the server's own words.
+func isRedirected(cmd redis.Cmder, err error) bool {
+	slot, _ := slotOfArgs(cmd.Args())
+	_, ok := redirectionOf(err, slot, "")
+	return ok
+}
+
+// misplaced says what a redirection means that nobody can follow. On a cluster the
+// slot moved away under a watch, whose connection cannot go after it. A client of
+// one server has found out what that server hid at Connect, and tells it once.
+func (c *Client) misplaced(err error) Class {
+	g := c.generation.Load()
+	if g.cluster != nil {
+		g.cluster.misled("")
+		return ClassTryAgain
+	}
+	if g.strayed.CompareAndSwap(false, true) {
+		detail := "the server is a node of a cluster and sends commands on to others, where a client of one server does not go: " + peerText(err)
+		c.recorder.record(Event{Kind: EventTopology, Node: g.addr, Class: ClassMoved, Detail: detail})
+		c.log.Warn("redis: "+detail, "node", g.addr, "next", ClassMoved.Info().Next)
+	}
+	return ClassMoved
 }

@@ -20,7 +20,7 @@ type Registry struct {
 
 // entry is a name with the one attempt to open it.
 type entry struct {
-	config Config
+	config *Config       // behind a pointer, as a Client's
 	opened chan struct{} // closed when client and err are set
 	client *Client
 	err    error
@@ -60,7 +60,8 @@ func (r *Registry) entry(name string, cfg Config) (_ *entry, mine bool) {
 	if known && (e.client == nil || e.client.State() != StateClosed) { // closed by its user: the name is free again
 		return e, false
 	}
-	e = &entry{config: cfg.Clone(), opened: make(chan struct{})}
+	config := cfg.Clone()
+	e = &entry{config: &config, opened: make(chan struct{})}
 	if r.entries == nil {
 		r.entries = map[string]*entry{}
 	}
@@ -70,7 +71,7 @@ func (r *Registry) entry(name string, cfg Config) (_ *entry, mine bool) {
 
 func (r *Registry) open(ctx context.Context, name string, e *entry, opts []Option) (*Client, error) {
 	defer close(e.opened)
-	client, err := Open(ctx, e.config, opts...)
+	client, err := Open(ctx, *e.config, opts...)
 	if !r.settle(name, e, client, err) && err == nil {
 		_, closing := client.Drain(ctx)
 		err = errors.Join(ErrClosed, closing)

@@ -163,7 +163,7 @@ func isAnswer(err error) bool {
 		return false
 	}
 	class := replyClass(reply.Error())
-	return class != ClassAuth && !class.Info().Retried
+	return class != ClassAuth && class != ClassMoved && !class.Info().Retried
 }
 
 // isScriptsOwn reports whether a reply that reads like a refusal of the server's
@@ -187,7 +187,7 @@ func (c *Client) process(ctx context.Context, cmd redis.Cmder) error {
 		return c.refused(cmd.Name())
 	}
 	defer c.gate.leave()
-	c.counts.commands.Add(1)
+	c.gate.commands.Add(1)
 	now := time.Now()
 	var cancel context.CancelFunc
 	send := (*Client).sendPlain
@@ -236,7 +236,7 @@ func (c *Client) processAgain(ctx context.Context, cmd redis.Cmder, began time.T
 	call := callOf(cmd, began)
 	effect := effectOf(cmd)
 	for {
-		if effect == EffectUnknown && isScriptsOwn(err) {
+		if effect == EffectUnknown && isScriptsOwn(err) && !isRedirected(cmd, err) {
 			return err
 		}
 		call.attempts++
@@ -262,14 +262,25 @@ func callOf(cmd redis.Cmder, began time.Time) *call {
 	return &call{name: cmd.Name(), keys: effect.KeyCount(cmd.Args()), cmd: cmd, began: began}
 }
 
-// refused is the error of a call that came after the gate was shut.
+// refused is the error of a call that the gate did not admit.
 func (c *Client) refused(name string) error {
-	state := c.State()
-	class := ClassDraining
-	if state == StateClosed {
-		class = ClassClosed
+	e := &CommandError{Command: name, Addr: c.server(), Class: ClassDraining, Applied: AppliedNo, State: c.State()}
+	switch {
+	case !c.gate.isShut():
+		e.Class, e.Err = ClassOverloaded, overloadError(c.gate.most)
+		c.counts.failures.Add(1)
+		c.counts.byClass.add(e.Class)
+	case e.State == StateClosed:
+		e.Class = ClassClosed
 	}
-	return &CommandError{Command: name, Addr: c.server(), Class: class, Applied: AppliedNo, State: state}
+	return e
+}
+
+// overloadError is how many calls there may be.
+type overloadError int64
+
+func (most overloadError) Error() string {
+	return fmt.Sprintf("pool.max_in_flight allows %d at once", int64(most))
 }
 
 // unsent is the error of a call that never got past the gate.
@@ -318,6 +329,9 @@ func (c *Client) commandError(ctx context.Context, call *call, f failure) *Comma
 		call.settle(f)
 	}
 	class, expired := f.class, endOf(ctx)
+	if class == ClassMoved {
+		class = c.misplaced(f.err)
+	}
 	if c.gate.gaveUp() && (class == ClassLost || class == ClassTimeout || class == ClassCanceled) {
 		class, expired = ClassClosed, nil // the end of the client cut it, not the caller
 	}

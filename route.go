@@ -16,13 +16,13 @@ func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
 	g := c.generation.Load()
 	if g.cluster == nil && g.takesLane(cmd, c.gate.inside()-int64(len(g.blocking.places))) {
 		if err := g.lane.carry(ctx, cmd); err != errLaneShut {
-			journeyOf(ctx).attempt(RouteLane)
+			journeyOf(ctx).attempt(RouteLane, g.addr)
 			return err
 		}
 	}
-	journeyOf(ctx).attempt(RouteDirect)
 	g = c.current()
 	defer g.users.leave()
+	journeyOf(ctx).attempt(RouteDirect, g.soleServer())
 	if g.cluster != nil {
 		return g.cluster.process(ctx, cmd, (*clusterNode).sendPlain)
 	}
@@ -34,7 +34,7 @@ func (c *Client) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
 	g := c.current()
 	defer g.users.leave()
 	c.routes.blocking.Add(1)
-	journeyOf(ctx).attempt(RouteBlocking)
+	journeyOf(ctx).attempt(RouteBlocking, g.soleServer())
 	if g.cluster != nil {
 		return g.cluster.process(ctx, cmd, (*clusterNode).sendBlocking)
 	}

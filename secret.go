@@ -10,9 +10,10 @@ import (
 // or logged, it reads [redacted], or nothing when it is empty. [Secret.Reveal] is
 // the only way to the text, so that every place that can leak is found by its name.
 //
-// One thing is beyond its reach: in an unexported field of a struct, package fmt
-// reads values without asking them. A program that keeps a Config in such a
-// field should not print the struct around it.
+// Two things are beyond its reach. In an unexported field of a struct, package fmt
+// reads values without asking them: a program that keeps a Config in such a field
+// should not print the struct around it. And it asks no value about %p and %w,
+// which are for others; go vet refuses both.
 type Secret string
 
 // redacted is what every secret looks like from outside.

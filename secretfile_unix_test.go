@@ -124,6 +124,56 @@ func TestAFileThatEverybodyCanChangeIsRefused(t *testing.T) {
 	}
 }
 
+// A file that nobody else may touch was replaced in a directory that everybody may.
+func TestAFileInADirectoryThatIsOpenToAllIsRefused(t *testing.T) {
+	path := passwordFile(t, canary)
+	dir := filepath.Dir(path)
+	for mode, want := range map[fs.FileMode]string{
+		0o777:                 dir + " is open to all (mode 0777)",
+		0o777 | fs.ModeSticky: "",
+		0o770:                 "",
+		0o755:                 "",
+	} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, warnings, err := redisconn.ReadPasswordFile(path)
+		if want == "" {
+			if err != nil || warnings != nil {
+				t.Errorf("%v: %v, %v", mode, warnings, err)
+			}
+			continue
+		}
+		got := redisconn.FieldErrors(err)
+		if len(got) != 1 || !strings.HasSuffix(got[0].Reason, want) || got[0].Value != path || !strings.Contains(got[0].Fix, "o-w") {
+			t.Errorf("%v: %v", mode, err)
+		}
+	}
+	if got := redisconn.OpenDirectory(filepath.Join(dir, "none")); got != "" {
+		t.Errorf("a directory that is not there is %q", got)
+	}
+}
+
+func TestAFileOfAStrangerIsWarnedAbout(t *testing.T) {
+	const stranger = 4711
+	for owner, want := range map[int]string{0: "", 1000: "", stranger: "it belongs to user 4711, who can change it"} {
+		if got := redisconn.StrangerOwns(owner, 1000); got != want {
+			t.Errorf("user %d: %q, want %q", owner, got, want)
+		}
+	}
+	path := passwordFile(t, "pw")
+	if err := os.Chown(path, stranger, -1); err != nil {
+		if os.Geteuid() != 0 && errors.Is(err, fs.ErrPermission) {
+			return // only root can give a file away, and try the rest
+		}
+		t.Fatal(err)
+	}
+	got, warnings, err := redisconn.ReadPasswordFile(path)
+	if err != nil || got.Reveal() != "pw" || len(warnings) != 1 || warnings[0].Code != "RC-C103" || !strings.Contains(warnings[0].Text, "user 4711") {
+		t.Errorf("%q, %v, %v", got.Reveal(), warnings, err)
+	}
+}
+
 func TestTheGroupMayReadWhatBelongsToSomebodyElse(t *testing.T) {
 	for _, c := range []struct {
 		mode     fs.FileMode

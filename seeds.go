@@ -180,10 +180,11 @@ func (c *Client) tellTopology(t *target) {
 		return
 	}
 	how := "cluster"
-	if !t.config.namesCluster() {
+	discovered := !t.config.namesCluster()
+	if discovered {
 		how = "cluster discovered"
 	}
-	detail := how + ": " + t.cluster.table.Load().summary()
-	c.recorder.record(Event{Kind: EventTopology, Node: t.addr, Detail: detail})
-	c.log.Info("redis "+detail, "server", t.addr)
+	summary := t.cluster.table.Load().summary()
+	c.recorder.record(Event{Kind: EventTopology, Node: t.addr, Detail: how + ": " + summary})
+	c.log.Info("redis cluster found: "+summary, "server", t.addr, "discovered", discovered)
 }

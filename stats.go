@@ -14,7 +14,7 @@ type Stats struct {
 	// Counters, from New on.
 	Commands      int64 // calls admitted; each command of a pipeline counts
 	Retries       int64 // attempts beyond the first
-	Failures      int64 // calls that ended in a CommandError after being admitted
+	Failures      int64 // calls that ended in a CommandError after being admitted, and those refused as overloaded
 	MaybeApplied  int64 // of these, calls whose effect is unknown
 	Outages       int64 // times that Redis counted as down
 	Probes        int64 // PINGs of the health monitor
@@ -29,9 +29,13 @@ type Stats struct {
 	State      State
 	Generation int
 	InFlight   int64 // calls under way now; a pipeline counts once
-	Pool       PoolUse
-	Routes     RouteStats
-	Cache      *CacheStats // nil when there is no client-side cache
+	// OldestInFlight is how long that connection hears nothing which waits longest for
+	// a reply, those of commands that wait at the server aside. It is seen by the
+	// monitor's looks, so it begins up to Health.Interval late.
+	OldestInFlight time.Duration
+	Pool           PoolUse
+	Routes         RouteStats
+	Cache          *CacheStats // nil when there is no client-side cache
 }
 
 // RouteStats tells by which way commands travel. What neither the lane nor the
@@ -61,7 +65,7 @@ type CacheStats struct {
 
 // counts are the counters behind Stats.
 type counts struct {
-	commands, retries, failures, maybeApplied, outages, probes, reloads, failovers atomic.Int64
+	retries, failures, maybeApplied, outages, probes, reloads, failovers atomic.Int64
 
 	byClass failureCounts // divides failures
 }
@@ -69,7 +73,7 @@ type counts struct {
 // Stats returns a snapshot. It does no I/O.
 func (c *Client) Stats() Stats {
 	s := Stats{
-		Commands:      c.counts.commands.Load(),
+		Commands:      c.gate.commands.Load(),
 		Retries:       c.counts.retries.Load(),
 		Failures:      c.counts.failures.Load(),
 		MaybeApplied:  c.counts.maybeApplied.Load(),
@@ -86,6 +90,7 @@ func (c *Client) Stats() Stats {
 	}
 	if g := c.generation.Load(); g != nil {
 		s.Generation = g.number
+		s.OldestInFlight = g.dialer.links.oldest()
 		s.Routes = c.routeStats(g)
 		if g.drivers != nil {
 			s.Cache = g.cache.stats()

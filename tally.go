@@ -6,22 +6,30 @@ import (
 	"sync/atomic"
 )
 
-// tally counts who is inside and can be shut. Admission and count are one word,
-// so coming costs one atomic addition, and so does going.
+// tally counts who is inside, admits no more than a bound and can be shut.
+// Admission and count are one word, so coming costs one atomic addition, and so
+// does going.
 type tally struct {
-	// word is the number of those inside; its sign bit says that it is shut.
-	word atomic.Int64
+	most int64 // that may be inside
 	// emptied receives when the last one has left a shut tally.
 	emptied chan struct{}
+	// word is the number of those inside; its sign bit says that it is shut. It is
+	// the last, so that what a gate counts beside it is in the same cache line.
+	word atomic.Int64
 }
 
-const tallyShut = math.MinInt64
+const (
+	tallyShut = math.MinInt64
+	unbounded = math.MaxInt64 // for a tally whose bound is kept elsewhere
+)
 
-func newTally() tally { return tally{emptied: make(chan struct{}, 1)} }
+func newTally(most int64) tally { return tally{most: most, emptied: make(chan struct{}, 1)} }
 
-// enter admits somebody, or refuses when it is shut.
+// enter admits somebody, or refuses: it is shut, or as many are inside as there
+// may be. One that is refused was counted for that moment, so in a flood it may turn
+// away a few more than it has to, and never admits one too many.
 func (t *tally) enter() bool {
-	if t.word.Add(1) > 0 {
+	if n := t.word.Add(1); n > 0 && n <= t.most {
 		return true
 	}
 	t.leave()
@@ -44,6 +52,9 @@ func (t *tally) tellEmpty() {
 	default: // it is known already
 	}
 }
+
+// isShut reports whether nobody is admitted any more.
+func (t *tally) isShut() bool { return t.word.Load() < 0 }
 
 // inside is the number of those admitted.
 func (t *tally) inside() int64 { return t.word.Load() &^ tallyShut }

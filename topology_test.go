@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/redisconntest"
@@ -173,4 +176,47 @@ func FuzzATopologyServesEachSlotOnce(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Redis announces a planned failover to nobody, and the old master answers as
+// before. A client without traffic went by the old table for the ten seconds of
+// its refresh interval, and the first write after that met the replica.
+func TestAnIdleClientLearnsOfAPlannedFailoverByItsNextLook(t *testing.T) {
+	cluster := redisconntest.NewCluster(t, 1, 1)
+	cfg := clusterConfig(cluster)
+	cfg.Cluster.RefreshInterval = time.Hour // the epoch alone tells
+	client := openClient(t, cfg)
+	eventually(t, "the nodes were looked at", func() bool { return client.Stats().Probes > 1 })
+	master := cluster.Failover(0)
+	eventually(t, "the new master is known", func() bool {
+		return slices.ContainsFunc(eventsOf(client, redisconn.EventTopology), func(e redisconn.Event) bool {
+			return strings.Contains(e.Detail, "are served by "+master.Addr()+" now")
+		})
+	})
+}
+
+// A redirection hints that the table of slots is old, and in a storm they come at
+// the rate of the calls. What a hint costs the cluster must not.
+func TestAStormOfRedirectionsAsksForTheSlotsTwentyTimesASecondAtMost(t *testing.T) {
+	const storm, most = time.Second, 20
+	var asked atomic.Int64
+	server := wanderer(t, func() { asked.Add(1) })
+	cfg := configFor(server.Addr())
+	cfg.Timeouts.Operation = 50 * time.Millisecond
+	client := openClient(t, cfg)
+	before, began := asked.Load(), time.Now()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for time.Since(began) < storm {
+				_ = client.Get(t.Context(), "k").Err() // it is sent in a circle
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d questions for %d calls", asked.Load()-before, client.Stats().Commands)
+	limit := int64(most*time.Since(began).Seconds()) + 1
+	if n := asked.Load() - before; n > limit || n == 0 {
+		t.Errorf("%d questions in %s, want some and at most %d", n, time.Since(began), limit)
+	}
 }

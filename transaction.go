@@ -61,12 +61,12 @@ func (e *TransactionError) Error() string {
 	var command *CommandError
 	switch {
 	case r.Applied == AppliedYes && r.err == nil:
-		return prefix + fmt.Sprintf("%d of %s failed inside EXEC, the others were applied, because Redis does not roll back: %s; next: %s",
-			len(failed), plural(len(r.Outcomes), "command"), listOutcomes(failed, len(failed)), ClassOf(failed[0].Err).Info().Next)
+		return prefix + fmt.Sprintf("%d of %s failed inside EXEC, the others were applied, because Redis does not roll back: %s; %s",
+			len(failed), plural(len(r.Outcomes), "command"), listOutcomes(failed, len(failed)), ClassOf(failed[0].Err).Info().advice())
 	case errors.As(r.err, &command):
 		return command.Error() // it says all of this itself
 	}
-	return prefix + fmt.Sprintf("%s; applied: %s; next: %s", peerText(r.err), r.Applied, ClassOf(r.err).Info().Next)
+	return prefix + fmt.Sprintf("%s; applied: %s; %s", peerText(r.err), r.Applied, ClassOf(r.err).Info().advice())
 }
 
 // Unwrap returns the cause and the failures of the commands.

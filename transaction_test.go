@@ -55,7 +55,7 @@ func TestACommandThatFailsInsideExecDoesNotUndoTheOthers(t *testing.T) {
 	}
 	text := strings.ReplaceAll(err.Error(), server.Addr(), "ADDR")
 	if text != "redisconn: transaction on ADDR: 1 of 3 commands failed inside EXEC, the others were applied, because Redis does not roll back: "+
-		"#1 incr: ERR value is not an integer or out of range, applied: no; next: read the server's text; it is unchanged" {
+		"#1 incr: ERR value is not an integer or out of range, applied: no; likely: the command does not fit the key's type or its own syntax; next: read the server's text; it is unchanged" {
 		t.Error(text)
 	}
 	var failed *redisconn.TransactionError

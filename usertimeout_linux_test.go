@@ -3,6 +3,7 @@ package redisconn_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"syscall"
 	"testing"
@@ -14,8 +15,18 @@ import (
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
-// lookingHook lets a test look at the socket of a connection that a client dials.
-type lookingHook struct{ seen chan int }
+// lookingHook lets a test look at the socket of a connection that a client dials:
+// its options, by their names.
+type lookingHook struct{ seen chan map[string]int }
+
+// socketOptions are the options that decide when the kernel gives up a peer.
+var socketOptions = map[string][2]int{
+	"TCP_USER_TIMEOUT": {syscall.IPPROTO_TCP, 0x12},
+	"SO_KEEPALIVE":     {syscall.SOL_SOCKET, syscall.SO_KEEPALIVE},
+	"TCP_KEEPIDLE":     {syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE},
+	"TCP_KEEPINTVL":    {syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL},
+	"TCP_KEEPCNT":      {syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT},
+}
 
 func (h lookingHook) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -28,12 +39,16 @@ func (h lookingHook) DialHook(next redis.DialHook) redis.DialHook {
 			return nil, err
 		}
 		return conn, raw.Control(func(fd uintptr) {
-			value, err := syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, 0x12)
-			if err != nil {
-				value = -1
+			values := map[string]int{}
+			for name, option := range socketOptions {
+				value, err := syscall.GetsockoptInt(int(fd), option[0], option[1])
+				if err != nil {
+					value = -1
+				}
+				values[name] = value
 			}
 			select {
-			case h.seen <- value:
+			case h.seen <- values:
 			default:
 			}
 		})
@@ -44,17 +59,20 @@ func (lookingHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	return next
 }
 
-func TestTheKernelGivesUpUnacknowledgedDataWithinTheSilenceTimeout(t *testing.T) {
+func TestTheKernelGivesUpAPeerWithinTheSilenceTimeout(t *testing.T) {
 	server := redisconntest.NewServer(t)
 	cfg := configFor(server.Addr())
-	cfg.Timeouts.Silence = 7 * time.Second
-	hook := lookingHook{seen: make(chan int, 1)}
+	cfg.Timeouts.Silence = 12 * time.Second
+	hook := lookingHook{seen: make(chan map[string]int, 1)}
 	client := openClient(t, cfg, redisconn.WithHooks(hook))
 	if err := client.Ping(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-hook.seen; got != 7000 {
-		t.Errorf("TCP_USER_TIMEOUT is %d ms, want 7000", got)
+	// Data that stays unacknowledged is given up by the first; an idle link is asked
+	// after half of the time, three times.
+	want := map[string]int{"TCP_USER_TIMEOUT": 12_000, "SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 6, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
+	if got := <-hook.seen; !maps.Equal(got, want) {
+		t.Errorf("the socket has %v, want %v", got, want)
 	}
 }
 

@@ -44,6 +44,7 @@ var configBounds = []bound{
 	{"pool.min_idle", 0, 65535, "a client has at most 65535 ports towards one address"},
 	{"pool.max_idle", 1, 65535, "a pool that keeps nothing would dial for every command"},
 	{"pool.blocking", 1, mostBlocking, "a client has at most 65535 ports towards one address"},
+	{"pool.max_in_flight", 1, 1_000_000_000, "a billion calls outgrow every machine"},
 	{"pool.wait", ms, hour, "nothing may wait for ever"},
 	{"pool.idle_timeout", ms, day, "the network forgets idle connections within a day at the latest"},
 	{"pool.max_lifetime", ms, 30 * day, "what is replaced less than once a month is not replaced"},

@@ -25,7 +25,7 @@ func (c *Client) Watch(ctx context.Context, fn func(*redis.Tx) error, keys ...st
 	}
 	defer c.gate.leave()
 	defer c.holders.hold("watch")()
-	c.counts.commands.Add(1)
+	c.gate.commands.Add(1)
 	watch := &call{name: "watch", keys: len(keys), began: time.Now()}
 	ctx, cancel := c.deadlines.bound(ctx, watch.began)
 	if cancel != nil {
@@ -129,7 +129,7 @@ func (h sectionHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		if binding := binds(cmd); binding != nil && binding.name != "watch" && binding.name != "unwatch" {
 			return c.refuseBinding(cmd.Name(), binding)
 		}
-		c.counts.commands.Add(1)
+		c.gate.commands.Add(1)
 		one := callOf(cmd, time.Now())
 		one.attempts = 1
 		var cancel context.CancelFunc
@@ -169,14 +169,14 @@ func (h sectionHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.P
 			return failAll(cmds, c.unsent(ctx, batch, err))
 		}
 		if !isTransaction(cmds) {
-			c.counts.commands.Add(int64(len(cmds)))
+			c.gate.commands.Add(int64(len(cmds)))
 			expectReplies(cmds)
 			assignReplies(cmds, next(ctx, cmds))
 			c.failEach(ctx, batch, cmds, diagnoseEach(cmds))
 			return firstError(cmds)
 		}
 		body := cmds[1 : len(cmds)-1]
-		c.counts.commands.Add(int64(len(body)))
+		c.gate.commands.Add(int64(len(body)))
 		expectReplies(body)
 		err := next(ctx, cmds)
 		f, failed := transactionFailure(body, assignReplies(body, err), err)

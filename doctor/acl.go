@@ -41,7 +41,7 @@ var aclChecks = []Check{
 		About: "Each command that the program declares is tried with ACL DRYRUN, on a key of each pattern that it declares: nothing is executed. Commands whose arguments say where their keys are, such as EVAL and XREAD, are tried without keys. Needs Redis 7 and a user that may run ACL DRYRUN, ACL WHOAMI and COMMAND INFO.",
 		Cause: "an ACL that was written for an older version of the program",
 		Fix: []Remedy{
-			{"see the user's rules", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL GETUSER {user}"},
+			{"see the user's rules", "{admin} ACL GETUSER {user}"},
 		},
 		Run: checkPermissions,
 	},
@@ -73,7 +73,7 @@ func checkPermissions(ctx context.Context, p *Patient) Finding {
 				}
 				answer, err := p.client.ACLDryRun(ctx, user, line...).Result()
 				if err != nil {
-					return unanswered("ACL DRYRUN", err).mend("try it as an administrator", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL DRYRUN {user} "+words(line))
+					return unanswered("ACL DRYRUN", err).mend("try it as an administrator", "{admin} ACL DRYRUN {user} "+words(line))
 				}
 				if tried++; answer != "OK" {
 					refused = append(refused, strings.TrimSpace(command+" "+key))
@@ -86,7 +86,7 @@ func checkPermissions(ctx context.Context, p *Patient) Finding {
 		return Pass(fmt.Sprintf("user %s may do all %d things the program needs", user, tried))
 	}
 	finding := Fail(redisconn.ClassACL, fmt.Sprintf("user %s may not: %s", user, strings.Join(refused, "; ")), Fact{"tried", tried}, Fact{"refused", len(refused)})
-	return finding.mend("allow it", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL SETUSER {user} "+strings.Join(unique(rules), " "))
+	return finding.mend("allow it", "{admin} ACL SETUSER {user} "+strings.Join(unique(rules), " "))
 }
 
 // orNone is the keys to try a command with: once without, where there is none.

@@ -104,7 +104,9 @@ func TestWhatAServerTellsIsJudged(t *testing.T) {
 					}
 				}
 			}
-			r := result(t, doctor.Run(t.Context(), cfg, options), row.id)
+			report := doctor.Run(t.Context(), cfg, options)
+			sound(t, report)
+			r := result(t, report, row.id)
 			if r.Outcome != row.outcome || !strings.Contains(r.Detail, row.detail) {
 				t.Errorf("%s %q, want %s and %q", r.Outcome, r.Detail, row.outcome, row.detail)
 			}
@@ -139,7 +141,9 @@ func TestWhatChangesDuringAnExaminationIsSaid(t *testing.T) {
 				change()
 			}
 		}
-		return result(t, doctor.Run(t.Context(), cfg(), options), id)
+		report := doctor.Run(t.Context(), cfg(), options)
+		sound(t, report)
+		return result(t, report, id)
 	}
 	expect(t, meanwhile("RC-T002", "RC-T001", func() { writeFile(t, ca.CAFile(), "nothing") }), doctor.OutcomeFail, "no certificate any more")
 	writeFile(t, ca.CAFile(), string(ca.PEM()))
@@ -167,6 +171,7 @@ func TestAServerThatStopsAnsweringAfterItsGreetingFailsTheAnswer(t *testing.T) {
 	if got := ids(report, doctor.OutcomeFail); got != "RC-H010" || result(t, report, "RC-H010").Class != redisconn.ClassBusy {
 		t.Errorf("fails: %s", got)
 	}
+	sound(t, report)
 }
 
 func TestAConnectionThatOpensSlowlyIsWarnedAbout(t *testing.T) {

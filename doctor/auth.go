@@ -21,6 +21,7 @@ var authChecks = []Check{
 		Fix: []Remedy{
 			{"see whether a password arrives in the configuration, and from where", "redisconn config"},
 			{"give it in a file", "redisconn doctor --password-file FILE"},
+			protectedFix[0], protectedFix[1],
 		},
 		Run: func(_ context.Context, p *Patient) Finding {
 			if p.config.Connection.Password == "" && p.config.Connection.PasswordFile == "" {
@@ -34,8 +35,8 @@ var authChecks = []Check{
 		About: "WRONGPASS: the user does not exist, is off, or has another password. The server does not say which, on purpose.",
 		Cause: "a password that was rotated here or there, a user that does not exist or is off",
 		Fix: []Remedy{
-			{"see the user as an administrator", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL GETUSER {user}"},
-			{"see what the server wrote down of the refusal", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL LOG 10"},
+			{"see the user as an administrator", "{admin} ACL GETUSER {user}"},
+			{"see what the server wrote down of the refusal", "{admin} ACL LOG 10"},
 		},
 		Run: func(_ context.Context, p *Patient) Finding {
 			return p.own(idPassword, "", "the server accepts user "+p.user())
@@ -46,7 +47,7 @@ var authChecks = []Check{
 		About: "NOPERM: the user is who it says and may not run PING, HELLO, CLIENT SETNAME or SELECT, with which every connection begins.",
 		Cause: "an ACL that begins with -@all and allows the data commands alone",
 		Fix: []Remedy{
-			{"allow what a connection begins with", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL SETUSER {user} +ping +hello +select '+client|setinfo' '+client|setname'"},
+			{"allow what a connection begins with", "{admin} ACL SETUSER {user} +ping +hello +select '+client|setinfo' '+client|setname'"},
 			{"or ask for less with connection.compat", ""},
 		},
 		Run: func(_ context.Context, p *Patient) Finding {

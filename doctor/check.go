@@ -24,7 +24,7 @@ const (
 	LayerLatency   Layer = "latency"   // how long things take, and whose fault that is
 	LayerServer    Layer = "server"    // the server's own state and settings
 	LayerClock     Layer = "clock"     // time, here and there
-	LayerClient    Layer = "client"    // what the server makes of this client's connections
+	LayerClient    Layer = "client"    // what server and client make of each other's connections
 	LayerExtra     Layer = "extra"     // the program's own checks
 )
 
@@ -52,19 +52,24 @@ type Check struct {
 	Run func(ctx context.Context, p *Patient) Finding
 }
 
-// Remedy is a step towards a repair. In the commands of a [Check] {cli} stands
-// for redis-cli with the flags that lead to the server, {host} and {port} for its
-// address, {addr} for both, {user} for the user, {master} for the name that the
-// sentinels have for the master, {file} for the file in question.
+// Remedy is a step towards a repair. In the commands of a [Check] {cli} stands for
+// redis-cli with the flags that lead to the server, {admin} for the same as an
+// administrator, {node} and {sentinel} for redis-cli on its way to the node in question
+// and to a sentinel; {host} and {port} for the server's address, {addr} for both, {user}
+// for the user, {master} for the name that the sentinels have for the master, {id} for
+// the id of the node in question, {file} for the file in question.
 type Remedy struct {
 	Text    string `json:"text"`
 	Command string `json:"command,omitempty"` // what to type, where there is something
 }
 
 // example fills the places of a command where there is no server.
-var example = strings.NewReplacer("{cli}", "redis-cli -h HOST -p PORT", "{host}", "HOST", "{port}", "PORT", "{addr}", "HOST:PORT", "{user}", "USER", "{file}", "FILE", "{master}", "MASTER")
+var example = strings.NewReplacer(
+	"{cli}", "redis-cli -h HOST -p PORT", "{node}", "redis-cli -h HOST -p PORT", "{sentinel}", "redis-cli -h SENTINEL -p 26379", "{admin}", "redis-cli -h HOST -p PORT --user ADMIN --askpass",
+	"{host}", "HOST", "{port}", "PORT", "{addr}", "HOST:PORT", "{user}", "USER", "{id}", "NODE-ID", "{file}", "FILE", "{master}", "MASTER",
+)
 
-// Steps are the steps of the repair as they are written where there is no server: HOST and PORT stand for it.
+// Steps are the steps of the repair as they are written where there is no server: HOST, PORT and the like stand for it.
 func (c Check) Steps() []Remedy {
 	steps := slices.Clone(c.Fix)
 	for i := range steps {
@@ -130,10 +135,11 @@ type Finding struct {
 	Cause    string   // the likely cause; empty: the check's, or its class's
 	Fix      []Remedy // what to do; empty: the check's, or its class's
 
-	at      *node           // of a cluster, where it was found
-	stage   redisconn.Stage // whose time is the check's, where connecting proved it
-	settle  bool            // it is skipped, and what needs it can go on
-	blocked string          // it is skipped because of this check
+	at      *node                // of a cluster, where it was found
+	ill     redisconn.NodeHealth // the node that is not well, where it cannot be asked itself
+	stage   redisconn.Stage      // whose time is the check's, where connecting proved it
+	settle  bool                 // it is skipped, and what needs it can go on
+	blocked string               // it is skipped because of this check
 }
 
 // Pass is the finding that all is well.
@@ -162,6 +168,12 @@ func NotNeeded(reason string) Finding {
 // because replaces the likely cause.
 func (f Finding) because(cause string) Finding {
 	f.Cause = cause
+	return f
+}
+
+// about says which node is not well; id is a cluster's.
+func (f Finding) about(addr, id string) Finding {
+	f.ill.Addr, f.ill.ID = addr, id
 	return f
 }
 

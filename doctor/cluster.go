@@ -18,6 +18,7 @@ const (
 	idAllowed   = "RC-P013"
 	idHeirs     = "RC-P014"
 	idAgreement = "RC-P015"
+	idMoves     = "RC-P016"
 )
 
 // slotsOfCluster is how many hash slots there are, by the cluster specification.
@@ -40,7 +41,7 @@ var clusterChecks = []Check{
 		Cause: "a node that is down or cut off from the others: their bus is the port plus 10000",
 		Fix: []Remedy{
 			{"see what the nodes think of each other", "{cli} CLUSTER NODES"},
-			{"remove a node that will not come back", "{cli} --cluster del-node {addr} NODE-ID"},
+			{"remove a node that will not come back", "{cli} --cluster del-node {addr} {id}"},
 		},
 		Run: checkMembers,
 	},
@@ -50,7 +51,7 @@ var clusterChecks = []Check{
 		Cause: "a cluster in a container or behind NAT that announces its inner addresses",
 		Fix: []Remedy{
 			{"see what is announced", "{cli} CLUSTER SLOTS"},
-			{"announce what clients can reach, on each node", "redis-cli -h HOST -p PORT CONFIG SET cluster-announce-ip ADDRESS"},
+			{"announce what clients can reach, on each node", "{node} CONFIG SET cluster-announce-ip ADDRESS"},
 			{"or have the program map them, with redisconn.WithAddressMap", ""},
 		},
 		Run: checkAnnounced,
@@ -61,7 +62,7 @@ var clusterChecks = []Check{
 		Cause: "nodes that announce addresses of another network, an allow-list that is older than the cluster, a rogue or misconfigured node",
 		Fix: []Remedy{
 			{"see what is announced", "{cli} CLUSTER SLOTS"},
-			{"if the addresses are right, cover them in connection.allow_addrs; if not, correct what the nodes announce", "redis-cli -h HOST -p PORT CONFIG SET cluster-announce-ip ADDRESS"},
+			{"if the addresses are right, cover them in connection.allow_addrs; if not, correct what the nodes announce", "{node} CONFIG SET cluster-announce-ip ADDRESS"},
 		},
 		Run: checkAllowed,
 	},
@@ -71,7 +72,7 @@ var clusterChecks = []Check{
 		Cause: "replicas that are down or were never there; after a failover, the old master that has not come back",
 		Fix: []Remedy{
 			{"see who follows whom", "{cli} CLUSTER NODES"},
-			{"add a replica", "{cli} --cluster add-node NEW-HOST:PORT {addr} --cluster-slave --cluster-master-id MASTER-ID"},
+			{"add a replica", "{cli} --cluster add-node NEW-ADDRESS {addr} --cluster-slave --cluster-master-id {id}"},
 		},
 		Run: checkHeirs,
 	},
@@ -84,6 +85,16 @@ var clusterChecks = []Check{
 			{"see from a node that differs whom it can hear", "{cli} CLUSTER NODES"},
 		},
 		Run: checkAgreement,
+	},
+	{
+		ID: idMoves, Layer: LayerTopology, Title: "no slot is left on the move", Needs: []string{idAnswer}, Quiet: true,
+		About: "What every node that answers says in CLUSTER NODES of its own slots: those that it gives away or takes over. Meanwhile their keys cost a redirection (ASK), and a command with keys on both sides is refused (TRYAGAIN). A resharding that was broken off leaves them so until somebody ends it.",
+		Cause: "a resharding that is under way, or one that was broken off",
+		Fix: []Remedy{
+			{"see which slots are open, and between whom", "{cli} --cluster check {addr}"},
+			{"if nobody is moving them, end what was begun", "{cli} --cluster fix {addr}"},
+		},
+		Run: checkMoves,
 	},
 }
 
@@ -113,7 +124,7 @@ var checkSlots = clustered(func(p *Patient, answering []*node) Finding {
 		fields := n.view.info.value
 		ok, err := strconv.Atoi(fields["cluster_slots_ok"])
 		if err != nil {
-			return Fail(redisconn.ClassProtocol, n.Addr+": CLUSTER INFO does not say how many slots are served")
+			return Fail(redisconn.ClassProtocol, n.Addr+": CLUSTER INFO does not say how many slots are served", Fact{"cluster_state", fields["cluster_state"]})
 		}
 		served, assigned, shards = min(served, ok), min(assigned, number(fields["cluster_slots_assigned"])), max(shards, number(fields["cluster_size"]))
 		if fields["cluster_state"] != "ok" {
@@ -173,11 +184,12 @@ var checkMembers = viewed(func(_ *Patient, views []*node) Finding {
 	slices.Sort(bad)
 	bad = slices.Compact(bad)
 	evidence := []Fact{{"nodes", len(all)}}
-	for _, addr := range slices.Sorted(maps.Keys(ids)) {
+	ill := slices.Sorted(maps.Keys(ids))
+	for _, addr := range ill {
 		evidence = append(evidence, Fact{addr, ids[addr]}) // the repair needs it
 	}
 	if len(bad) > 0 {
-		return Warn(fmt.Sprintf("of %s not all are well with each other: %s", plural(len(all), "node"), strings.Join(bad, ", ")), evidence...)
+		return Warn(fmt.Sprintf("of %s not all are well with each other: %s", plural(len(all), "node"), strings.Join(bad, ", ")), evidence...).about(ill[0], ids[ill[0]])
 	}
 	return Pass(fmt.Sprintf("all %d nodes are well with each other", len(all)), evidence...)
 })
@@ -207,7 +219,7 @@ func (p *Patient) judgeAnnounced(id, bad, well string) Finding {
 		}
 	}
 	if len(found) > 0 {
-		return Fail(class, fmt.Sprintf(bad, len(found), len(p.nodes))+": "+strings.Join(found, ", "), evidence...)
+		return Fail(class, fmt.Sprintf(bad, len(found), len(p.nodes))+": "+strings.Join(found, ", "), evidence...).about(found[0], "")
 	}
 	return Pass(well, Fact{"nodes", len(p.nodes)})
 }
@@ -215,6 +227,7 @@ func (p *Patient) judgeAnnounced(id, bad, well string) Finding {
 var checkHeirs = viewed(func(_ *Patient, views []*node) Finding {
 	members := views[0].view.members.value
 	var masters, alone []string
+	var first member
 	var evidence []Fact
 	for _, m := range members {
 		if len(m.slots) == 0 || m.trouble() != "" {
@@ -222,12 +235,14 @@ var checkHeirs = viewed(func(_ *Patient, views []*node) Finding {
 		}
 		masters = append(masters, m.addr)
 		if !slices.ContainsFunc(members, func(r member) bool { return r.master == m.id && r.trouble() == "" }) {
-			alone = append(alone, m.addr)
+			if alone = append(alone, m.addr); len(alone) == 1 {
+				first = m
+			}
 			evidence = append(evidence, Fact{m.addr, m.id}) // the repair needs it
 		}
 	}
 	if len(alone) > 0 {
-		return Warn(fmt.Sprintf("%d of %s have no replica that is well: %s", len(alone), plural(len(masters), "master"), strings.Join(alone, ", ")), evidence...)
+		return Warn(fmt.Sprintf("%d of %s have no replica that is well: %s", len(alone), plural(len(masters), "master"), strings.Join(alone, ", ")), evidence...).about(first.addr, first.id)
 	}
 	return Pass("every master has a replica that is well", Fact{"masters", len(masters)})
 })
@@ -252,6 +267,35 @@ var checkAgreement = viewed(func(_ *Patient, views []*node) Finding {
 		return Warn(fmt.Sprintf("%d of %s have another layout than most: %s", len(others), plural(len(views), "node"), strings.Join(others, ", ")), Fact{"layouts", len(votes)})
 	}
 	return Pass("every node that answers has the same layout", Fact{"nodes", len(views)})
+})
+
+var checkMoves = viewed(func(_ *Patient, views []*node) Finding {
+	moves := map[string]string{}
+	for _, n := range views {
+		addrs := map[string]string{}
+		for _, m := range n.view.members.value {
+			addrs[m.id] = m.addr
+		}
+		for _, m := range n.view.members.value {
+			for _, word := range m.moves {
+				if slot, to, ok := strings.Cut(word, "->-"); ok {
+					moves[slot] = m.addr + " to " + addrs[to]
+				} else if slot, from, ok := strings.Cut(word, "-<-"); ok {
+					moves[slot] = addrs[from] + " to " + m.addr
+				}
+			}
+		}
+	}
+	var evidence []Fact
+	var found []string
+	for _, slot := range slices.Sorted(maps.Keys(moves)) {
+		found = append(found, slot+" from "+moves[slot])
+		evidence = append(evidence, Fact{"slot_" + slot, moves[slot]})
+	}
+	if len(found) > 0 {
+		return Warn(plural(len(found), "slot")+" on the move: "+strings.Join(found, ", "), evidence...)
+	}
+	return Pass("every slot is where it belongs", Fact{"nodes", len(views)})
 })
 
 // number is a field of INFO that is one; 0 where it is missing.

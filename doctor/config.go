@@ -92,7 +92,7 @@ func (p *Patient) tell(problems []*redisconn.FieldError) Finding {
 			finding = finding.mend(problem.Field+": "+problem.Fix, "")
 		}
 	}
-	return finding
+	return finding.mend("see every value and where it came from", "redisconn config")
 }
 
 // sourceOf is who set a field: what read the file does not know.
@@ -146,11 +146,30 @@ func (p *Patient) given(id string) []string {
 	return given
 }
 
+// lintCommands are what to type about lints of files.
+var lintCommands = map[string]string{
+	"RC-C103": "chmod 0400 {file}", "RC-C104": "chmod 0400 {file}", "RC-C105": "openssl x509 -noout -dates -in {file}",
+}
+
+// lintFix is what to do about a lint, and what to type: where it is no file that
+// says who set the value, since that is where it is set right.
+func lintFix(lint redisconn.LintInfo) []Remedy {
+	if command := lintCommands[lint.Code]; command != "" {
+		return []Remedy{{lint.Fix, command}}
+	}
+	look := Remedy{"see what is set, and by whom", "redisconn config"}
+	fields := redisconn.Fields()
+	if at := slices.IndexFunc(fields, func(f redisconn.Field) bool { return f.Path == lint.Field }); at >= 0 {
+		look.Text = "see who set " + lint.Field + "; its variable is " + fields[at].Env
+	}
+	return []Remedy{{Text: lint.Fix}, look}
+}
+
 // lintCheck is the check of a lint, which is found already.
 func lintCheck(lint redisconn.LintInfo) Check {
 	return Check{
 		ID: lint.Code, Layer: LayerConfig, Title: lint.Field + " is as it is usually meant", Quiet: true,
-		About: lint.About, Cause: "it is allowed, and seldom meant", Fix: []Remedy{{Text: lint.Fix}},
+		About: lint.About, Cause: "it is allowed, and seldom meant", Fix: lintFix(lint),
 		Run: func(_ context.Context, p *Patient) Finding {
 			var found []string
 			for _, w := range p.warnings {
@@ -161,9 +180,16 @@ func lintCheck(lint redisconn.LintInfo) Check {
 			if len(found) == 0 {
 				return Pass("")
 			}
-			finding := Warn(strings.Join(found, "; "))
-			if source := p.sourceOf(&redisconn.FieldError{Field: lint.Field}); source != "" {
-				finding.Evidence = []Fact{{"source", source}}
+			finding := Warn(strings.Join(found, "; "), Fact{"field", lint.Field})
+			value := ""
+			for _, field := range p.about.Fields {
+				if field.Path == lint.Field {
+					value = field.Value
+					finding.Evidence = append(finding.Evidence, Fact{"value", field.Value}, Fact{"source", field.Source})
+				}
+			}
+			for _, step := range lintFix(lint) {
+				finding = finding.mend(step.Text, strings.ReplaceAll(step.Command, "{file}", shell(value)))
 			}
 			return finding
 		},

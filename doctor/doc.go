@@ -29,6 +29,9 @@
 // Of a cluster every node is asked. A check of a server is made at each, and the
 // worst that is found counts, with the name of the node.
 //
+// [Prove] is the short form: it connects and stops at the stage that breaks, and
+// [Diagnose] names the check that this belongs to.
+//
 // # Reports
 //
 // A [Report] is a value, apart from how it is shown: WriteShort for people in a

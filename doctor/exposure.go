@@ -72,7 +72,11 @@ func checkNobody(ctx context.Context, p *Patient) Finding {
 	case !p.unlocked:
 		return Pass("no password is needed, and the server listens on its own machine alone")
 	}
-	return Warn("no password is needed: whoever reaches the port may do what the user default may")
+	evidence := []Fact{{"user", "default"}}
+	if bind, err := p.setting(ctx, "bind"); err == nil {
+		evidence = append(evidence, Fact{"listens_on", bind})
+	}
+	return Warn("no password is needed: whoever reaches the port may do what the user default may", evidence...)
 }
 
 // private reports whether the server is known to listen on its machine alone.

@@ -1,11 +1,16 @@
 package doctor_test
 
 import (
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/redisconn/redisconn"
 	"github.com/redisconn/redisconn/doctor"
@@ -21,6 +26,8 @@ type fault struct {
 	fails  string
 	warns  string
 	class  redisconn.Class // of the first that fails
+	many   int             // instances of the program
+	types  string          // how the first command of its repair ends
 	broken func(t *testing.T)
 }
 
@@ -31,7 +38,7 @@ func TestEveryFaultEndsInItsCheck(t *testing.T) {
 			if f.broken != nil {
 				f.broken(t)
 			}
-			var options doctor.Options
+			options := doctor.Options{Instances: f.many}
 			if f.can != "" {
 				permission, err := doctor.ParsePermission(f.can)
 				if err != nil {
@@ -48,15 +55,14 @@ func TestEveryFaultEndsInItsCheck(t *testing.T) {
 				if len(worst) > 7 {
 					worst = worst[:7]
 				}
-				if r := result(t, report, worst); r.Class != f.class || r.Cause == "" || len(r.Fix) == 0 || r.Detail == "" {
+				if r := result(t, report, worst); r.Class != f.class || !strings.HasSuffix(r.Fix[0].Command, f.types) {
 					t.Errorf("%+v", r)
 				}
 			}
 			if f.warns != "" {
-				if r := result(t, report, f.warns); r.Outcome != doctor.OutcomeWarn || r.Cause == "" || len(r.Fix) == 0 || r.Detail == "" {
-					t.Errorf("%+v", r)
-				}
+				expect(t, result(t, report, f.warns), doctor.OutcomeWarn, "")
 			}
+			sound(t, report)
 			for _, r := range report.Results {
 				if r.Outcome == doctor.OutcomeSkip && r.Detail == "" {
 					t.Errorf("%s was skipped for no reason", r.ID)
@@ -88,13 +94,25 @@ func faults(t *testing.T) []fault {
 		alone     = redisconntest.NewServer(t, redisconntest.WithDirective("min-replicas-to-write", "1"))
 		exposed   = redisconntest.NewServer(t, redisconntest.WithDirective("protected-mode", "no"), redisconntest.WithDirective("bind", "0.0.0.0"))
 		unsaved   = redisconntest.NewServer(t, redisconntest.WithDirective("dbfilename", "taken"))
+		source    = redisconntest.NewServer(t)
+		honest    = redisconntest.NewServer(t, redisconntest.WithReplicaOf(source), redisconntest.WithDirective("replica-serve-stale-data", "no"))
+		shy       = inProtectedMode(t)
+		busy      = redisconntest.NewServer(t, redisconntest.WithDirective("lua-time-limit", "50"))
+		appending = redisconntest.NewServer(t, redisconntest.WithAppendOnly())
 		loading   = redisconntest.NewProxy(t, plain.Addr())
 		crowded   = redisconntest.NewProxy(t, plain.Addr())
 		slow      = redisconntest.NewProxy(t, plain.Addr())
+		hole      = redisconntest.NewProxy(t, plain.Addr())
+		reset     = redisconntest.NewProxy(t, plain.Addr())
+		finished  = redisconntest.NewProxy(t, plain.Addr())
 	)
 	loading.Answer(redisconntest.Any, redisconntest.Always, redisconntest.Loading)
 	crowded.Answer(redisconntest.Any, redisconntest.Always, redisconntest.MaxClients)
 	slow.Delay(70 * time.Millisecond)
+	hole.Blackhole()
+	reset.DropRequest(redisconntest.Any, redisconntest.Always)
+	finished.CutWith(redisconntest.Finish)
+	finished.DropRequest(redisconntest.Any, redisconntest.Always)
 	dir := t.TempDir()
 	writable := filepath.Join(dir, "password")
 	writeFile(t, writable, "right\n")
@@ -144,7 +162,8 @@ func faults(t *testing.T) []fault {
 		}), fails: "RC-T005", class: redisconn.ClassTLS},
 		{name: "TheCertificateIsAboutToEnd", cfg: tls(encrypted), warns: "RC-K002"}, // the kit's last a day
 
-		{name: "ThePasswordIsMissing", cfg: configFor(guarded.Addr()), fails: "RC-A001", class: redisconn.ClassAuth},
+		{name: "ThePasswordIsMissing", cfg: configFor(guarded.Addr()), fails: "RC-A001", class: redisconn.ClassAuth, types: "redisconn config"},
+		{name: "TheServerIsInProtectedMode", cfg: configFor(shy.Addr()), fails: "RC-A001", class: redisconn.ClassAuth, types: "CONFIG SET requirepass PASSWORD"},
 		{name: "ThePasswordIsWrong", cfg: configFor(guarded.Addr(), password("", "wrong")), fails: "RC-A002", class: redisconn.ClassAuth},
 		{name: "TheUserIsOff", cfg: configFor(guarded.Addr(), password("nobody", "right")), fails: "RC-A002", class: redisconn.ClassAuth},
 		{name: "TheUserMayNotPing", cfg: configFor(guarded.Addr(), password("mute", "right")), fails: "RC-A003", class: redisconn.ClassACL},
@@ -152,18 +171,27 @@ func faults(t *testing.T) []fault {
 		{name: "TheUserMayNotTouchTheKeys", cfg: configFor(guarded.Addr(), password("reader", "right")), can: "get,mget session:*", fails: "RC-L001", class: redisconn.ClassACL},
 
 		{name: "AWebServerAnswers", cfg: configFor(redisconntest.NewScripted(t, redisconntest.HTTPAnswer).Addr()), fails: "RC-H001", class: redisconn.ClassProtocol},
+		{name: "NoProtocolAnswers", cfg: configFor(redisconntest.NewScripted(t, redisconntest.Garbage).Addr()), fails: "RC-H001", class: redisconn.ClassProtocol},
+		{name: "WhatIsSentVanishes", cfg: configFor(hole.Addr(), quick), fails: "RC-H001", class: redisconn.ClassTimeout},
+		{name: "TheConnectionIsReset", cfg: configFor(reset.Addr()), fails: "RC-H001", class: redisconn.ClassLost},
+		{name: "TheConnectionIsFinished", cfg: configFor(finished.Addr()), fails: "RC-H001", class: redisconn.ClassLost},
 		{name: "NobodyAnswers", cfg: configFor(redisconntest.NewUnanswered(t), quick), fails: "RC-H001", class: redisconn.ClassTimeout},
 		{name: "TheServerHangsUp", cfg: configFor(redisconntest.NewScripted(t, redisconntest.HangUp).Addr()), fails: "RC-H001", class: redisconn.ClassLost},
 		{name: "TheServerIsCrowded", cfg: configFor(crowded.Addr()), fails: "RC-H002", class: redisconn.ClassMaxClients},
 		{name: "TheDatabaseDoesNotExist", cfg: configFor(plain.Addr(), func(c *redisconn.Config) { c.Connection.DB = 99 }), fails: "RC-H003", class: redisconn.ClassDatabase},
-		{name: "TheServerIsLoading", cfg: configFor(loading.Addr()), fails: "RC-H004", class: redisconn.ClassLoading},
+		{name: "TheServerIsLoading", cfg: configFor(loading.Addr()), fails: "RC-H004", class: redisconn.ClassLoading, types: "INFO persistence"},
+		{name: "AScriptHoldsTheServerUp", cfg: configFor(busy.Addr()), fails: "RC-H004", class: redisconn.ClassBusy, types: "SCRIPT KILL", broken: func(t *testing.T) { holdUp(t, busy) }},
+		{name: "TheReplicaWithoutAMasterIsSilent", cfg: configFor(honest.Addr()), fails: "RC-H004", class: redisconn.ClassMasterDown, types: "INFO replication", broken: func(t *testing.T) { loseMaster(t, source, honest) }},
 
 		{name: "TheServerIsAReplica", cfg: configFor(replica.Addr()), warns: "RC-P002"},
 		{name: "TheServerIsSlow", cfg: configFor(slow.Addr()), warns: "RC-Y003"},
 		{name: "TheServerIsFull", cfg: configFor(full.Addr()), fails: "RC-S002", class: redisconn.ClassOOM},
 		{name: "ThePoolIsLargerThanTheServer", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 13 }), fails: "RC-S003", class: redisconn.ClassMaxClients},
+		{name: "ThePoolsTogetherAreLargerThanTheServer", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 5 }), many: 3, fails: "RC-S003", class: redisconn.ClassMaxClients},
+		{name: "KeepaliveComesTooLate", cfg: configFor(plain.Addr(), func(c *redisconn.Config) { c.Timeouts.Silence = 10 * time.Minute }), warns: "RC-W003"},
 		{name: "ThePoolHasNoRoom", cfg: configFor(small.Addr(), func(c *redisconn.Config) { c.Pool.Size = 12 }), warns: "RC-S003"},
 		{name: "TheLastSnapshotFailed", cfg: configFor(unsaved.Addr()), fails: "RC-S004", class: redisconn.ClassReply, broken: func(t *testing.T) { failSnapshot(t, unsaved) }},
+		{name: "TheAppendOnlyFileCannotBeRewritten", cfg: configFor(appending.Addr()), warns: "RC-S004", broken: func(t *testing.T) { failRewrite(t, appending) }},
 		{name: "TooFewReplicas", cfg: configFor(alone.Addr()), fails: "RC-S005", class: redisconn.ClassNoReplicas},
 		{name: "AnybodyIsLetIn", cfg: configFor("127.0.0.1:" + strconv.Itoa(exposed.Port())), fails: "RC-S008", warns: "RC-S007"},
 		{name: "TheServerClosesIdleConnections", cfg: configFor(settings.Addr()), warns: "RC-W001"},
@@ -181,6 +209,48 @@ func failSnapshot(t *testing.T, s *redisconntest.Server) {
 	command(t, s, "BGSAVE")
 	redisconntest.Eventually(t, 20*time.Second, "the snapshot to fail", func() bool {
 		return infoOf(t, s)["rdb_last_bgsave_status"] == "err"
+	})
+}
+
+// failRewrite makes a rewrite of the append-only file fail: there is a file where its
+// directory belongs.
+func failRewrite(t *testing.T, s *redisconntest.Server) {
+	dir := filepath.Join(s.Client().ConfigGet(t.Context(), "dir").Val()["dir"], "appendonlydir")
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, dir, "")
+	if err := s.Client().BgRewriteAOF(t.Context()).Err(); err == nil {
+		t.Fatal("the rewrite did not fail")
+	}
+}
+
+// holdUp keeps a server busy with a script until the test is over.
+func holdUp(t *testing.T, s *redisconntest.Server) {
+	running, other := make(chan error, 1), redis.NewClient(s.Options())
+	command(t, s, "PING") // a connection that is there already: the driver cannot greet a busy server
+	go func() { running <- other.Eval(context.WithoutCancel(t.Context()), "while true do end", nil).Err() }()
+	redisconntest.Eventually(t, 20*time.Second, "the server to be busy", func() bool {
+		return redisconn.ClassOf(s.Client().Ping(t.Context()).Err()) == redisconn.ClassBusy
+	})
+	t.Cleanup(func() {
+		if err := s.Client().ScriptKill(context.WithoutCancel(t.Context())).Err(); err != nil {
+			t.Error(err)
+		}
+		if err := <-running; err == nil {
+			t.Error("the script came to an end")
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// inProtectedMode is what a server in protected mode says to whoever comes from
+// another machine. A script says it: these tests never leave the loopback device.
+func inProtectedMode(t *testing.T) *redisconntest.Scripted {
+	return redisconntest.NewScripted(t, func(conn net.Conn) {
+		_, _ = conn.Write([]byte("-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.\r\n"))
 	})
 }
 

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/redisconn/redisconn"
 )
@@ -52,7 +53,7 @@ var handshakeChecks = []Check{
 	{
 		ID: idReady, Layer: LayerHandshake, Title: "the server is ready: neither loading nor busy nor cut off", Needs: []string{idDatabase},
 		About: "LOADING: it reads its data from disk. BUSY: a script runs for too long. MASTERDOWN: a replica without its master that may not answer.",
-		Fix:   []Remedy{{"see what it is doing", "{cli} INFO persistence"}},
+		Fix:   slices.Concat(remedies[redisconn.ClassLoading], remedies[redisconn.ClassBusy], remedies[redisconn.ClassMasterDown]),
 		Run: func(_ context.Context, p *Patient) Finding {
 			ready := p.proof.Step(redisconn.StageReady)
 			if ready.Outcome != OutcomePass { // it is ready, and of another kind

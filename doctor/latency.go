@@ -32,6 +32,7 @@ var latencyChecks = []Check{
 		About: "Name, TCP, TLS and handshake of the connection that was made, held against half of timeouts.dial: a little more load and connections would fail.",
 		Cause: "a slow resolver, a server far away, a server whose processor is busy with TLS",
 		Fix: []Remedy{
+			{"see which part of it takes long", "redisconn check"},
 			{"keep connections open in advance, with pool.min_idle", ""},
 			{"raise timeouts.dial", ""},
 		},
@@ -127,7 +128,7 @@ func judgePings(times []time.Duration, stall, limit time.Duration) Finding {
 	finding := Warn(fmt.Sprintf("PING takes %s at the 99th percentile, more than health.warn_latency, which is %s", Fact{Value: p99}, limit), evidence...)
 	if stall >= p99/2 {
 		finding = finding.because("this machine, which stood still for "+Fact{Value: stall}.String()+" by itself: see "+idMachine).
-			mend("give this process a processor before looking at Redis", "")
+			mend("give this process a processor before looking at Redis; in a container, see how often it was throttled", "cat /sys/fs/cgroup/cpu.stat")
 	}
 	return finding
 }

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -82,6 +83,35 @@ func expect(t *testing.T, r doctor.Result, outcome doctor.Outcome, detail string
 		t.Errorf("%s: %s %q, want %s and %q", r.ID, r.Outcome, r.Detail, outcome, detail)
 	}
 }
+
+// sound asserts that whatever is not well is told with what was seen, why it may
+// be, and a command to type in which no place was left open that is known.
+func sound(t *testing.T, r *doctor.Report) {
+	t.Helper()
+	for _, result := range r.Results {
+		if result.Outcome != doctor.OutcomeFail && result.Outcome != doctor.OutcomeWarn {
+			continue
+		}
+		if result.Detail == "" || result.Cause == "" || len(result.Evidence) == 0 {
+			t.Errorf("%s: detail %q, cause %q, evidence %v", result.ID, result.Detail, result.Cause, result.Evidence)
+		}
+		commands := 0
+		for _, step := range result.Fix {
+			if step.Command != "" {
+				commands++
+			}
+			if openPlace.MatchString(step.Command) {
+				t.Errorf("%s: a place is left open in %q", result.ID, step.Command)
+			}
+		}
+		if commands == 0 {
+			t.Errorf("%s: there is nothing to type in %+v", result.ID, result.Fix)
+		}
+	}
+}
+
+// openPlace is a word that stands for an address, or a place that was not filled.
+var openPlace = regexp.MustCompile(`\b(HOST|PORT|SENTINEL -p|USER|MASTER|NODE-ID)\b|[{}]`)
 
 // command runs a command at a server, behind the doctor's back.
 func command(t *testing.T, s *redisconntest.Server, args ...any) {

@@ -26,7 +26,7 @@ var networkChecks = []Check{
 		ID: idDiscover, Layer: LayerDNS, Title: "the sentinels name the master", Needs: []string{idConfig, idPasswordFile, idAuthorities, idCertificate},
 		About: "Behind sentinels their word stands where otherwise a name does: one at least can be reached, lets the client in, and knows a master of the name in sentinel.master.",
 		Fix: []Remedy{
-			{"ask a sentinel which masters it watches", "redis-cli -h {host} -p {port} SENTINEL MASTERS"},
+			{"ask a sentinel which masters it watches", "{sentinel} SENTINEL MASTERS"},
 			{"see what is configured for the sentinels", "redisconn config"},
 		},
 		Run: checkDiscover,
@@ -91,7 +91,7 @@ func checkAddresses(ctx context.Context, p *Patient) Finding {
 	host, port, _ := net.SplitHostPort(p.config.Connection.Addrs[0]) // validated
 	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
 	if err != nil {
-		return Fail(redisconn.ClassDNS, err.Error())
+		return Fail(redisconn.ClassDNS, err.Error(), Fact{"name", host})
 	}
 	for i, addr := range addrs {
 		addrs[i] = net.JoinHostPort(addr, port)

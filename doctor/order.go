@@ -48,7 +48,7 @@ func ownerOf(broken Step, class redisconn.Class) string {
 	case redisconn.ClassMaxClients:
 		return idRoom
 	case redisconn.ClassAuth:
-		if strings.HasPrefix(broken.Said, "NOAUTH") || strings.HasPrefix(broken.Said, "DENIED") {
+		if strings.HasPrefix(broken.Said, "NOAUTH") || protected(broken) {
 			return idKnown
 		}
 		return idPassword
@@ -73,7 +73,11 @@ func (p *Patient) own(id string, stage redisconn.Stage, detail string) Finding {
 		finding = Pass(detail)
 	case id == owner:
 		broken := p.proof.Failure()
-		finding = Fail(p.proof.Class, broken.Said)
+		finding = Fail(p.proof.Class, broken.Said, p.circumstances(broken)...)
+		finding.Fix = remedies[p.proof.Class]
+		if protected(broken) {
+			finding.Cause, finding.Fix = protectedMode, protectedFix
+		}
 		stage = broken.Stage
 	case owner != "":
 		finding.Detail, finding.blocked = "not reached, see "+owner, owner
@@ -82,4 +86,42 @@ func (p *Patient) own(id string, stage redisconn.Stage, detail string) Finding {
 		finding.stage = stage
 	}
 	return finding
+}
+
+// circumstances are what is known of a failure to connect beside its words.
+func (p *Patient) circumstances(broken Step) []Fact {
+	facts := []Fact{{"address", p.addr()}}
+	if broken.Stage == redisconn.StageDiscover {
+		facts = []Fact{{"sentinels", strings.Join(p.config.Connection.Addrs, ", ")}, {"master", p.config.Sentinel.Master}}
+	} else if p.proof.Class == redisconn.ClassAuth || p.proof.Class == redisconn.ClassACL {
+		facts = append(facts, Fact{"user", p.user()})
+	}
+	return append(facts, Fact{"stage", string(broken.Stage)}, Fact{"attempts", p.proof.Attempts}, Fact{"took", p.proof.Took})
+}
+
+// remedies are the repairs that are a class's rather than a check's: a server that
+// refuses everything else still does these.
+var remedies = map[redisconn.Class][]Remedy{
+	redisconn.ClassLoading: {
+		{"wait; see how far it is", "{cli} INFO persistence"},
+	},
+	redisconn.ClassBusy: {
+		{"end the script that holds the server up; one that has written already can only be waited for", "{cli} SCRIPT KILL"},
+		{"or the function", "{cli} FUNCTION KILL"},
+	},
+	redisconn.ClassMasterDown: {
+		{"see the link to its master", "{cli} INFO replication"},
+		{"or let it answer with what it has", "{cli} CONFIG SET replica-serve-stale-data yes"},
+	},
+}
+
+// protected reports whether it was protected mode that turned the client away.
+func protected(broken Step) bool { return strings.HasPrefix(broken.Said, "DENIED") }
+
+const protectedMode = "the server is in protected mode: it has no password and answers its own machine only"
+
+// protectedFix is typed on the server's machine, which is the only one that it answers.
+var protectedFix = []Remedy{
+	{"on the server's machine, give the user default a password, and this client the same", "redis-cli -p {port} CONFIG SET requirepass PASSWORD"},
+	{"or, where a firewall keeps everybody else away, switch protected mode off", "redis-cli -p {port} CONFIG SET protected-mode no"},
 }

@@ -41,6 +41,10 @@ type answer[T any] struct {
 // Config returns the configuration under examination, every default filled in.
 func (p *Patient) Config() redisconn.Config { return p.config.Clone() }
 
+// Format writes the configuration, secrets masked, whatever the verb: fmt would
+// otherwise look at the fields, where it does not ask a password to mask itself.
+func (p Patient) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "doctor.Patient(%v)", p.config) }
+
 // Client returns the connected client; nil when it could not be connected.
 func (p *Patient) Client() *redisconn.Client {
 	if p.proof == nil || p.proof.Class != "" {
@@ -181,5 +185,7 @@ func unanswered(command string, err error) Finding {
 	case class == redisconn.ClassReply && strings.Contains(strings.ToLower(err.Error()), "unknown"):
 		return Skip("the server does not know " + command)
 	}
-	return Fail(class, command+": "+err.Error())
+	finding := Fail(class, command+": "+err.Error(), Fact{"command", command})
+	finding.Fix = remedies[class]
+	return finding
 }

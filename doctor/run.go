@@ -24,6 +24,10 @@ type Options struct {
 	// the layer acl has nothing to check.
 	Permissions []Permission
 
+	// Instances is how many processes of the program share the server, each with a
+	// pool of its own. Default 1.
+	Instances int
+
 	Offline bool          // connect nowhere: the layer config alone
 	Wait    time.Duration // how long to try to connect while another attempt may succeed; default one attempt
 	Timeout time.Duration // of one check; default 10s
@@ -120,7 +124,7 @@ func examine(ctx context.Context, p *Patient, o Options) *Report {
 	if !slices.ContainsFunc(o.Checks, func(c Check) bool { return c.Layer != LayerConfig }) {
 		o.Offline = true // there is nothing to connect for
 	}
-	o.Timeout, o.FailOn = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail)
+	o.Timeout, o.FailOn, o.Instances = cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.FailOn, OutcomeFail), max(o.Instances, 1)
 	p.options = o
 	r := &Report{Began: time.Now(), FailOn: o.FailOn, about: p.about}
 	r.WaitOver = p.connect(ctx)
@@ -220,7 +224,7 @@ func (p *Patient) make(ctx context.Context, check Check, made map[string]Result)
 	switch finding.Outcome {
 	case OutcomeSkip:
 		result.Took = 0
-		result.Fix = p.steps(finding.at, finding.Fix)
+		result.Fix = p.steps(finding, finding.Fix)
 	case OutcomeWarn, OutcomeFail:
 		p.explain(&result, check, finding)
 	}
@@ -269,7 +273,7 @@ func (p *Patient) explain(r *Result, check Check, finding Finding) {
 	if len(fix) == 0 && info.Next != "" {
 		fix = []Remedy{{Text: info.Next}}
 	}
-	r.Fix = p.steps(finding.at, fix)
+	r.Fix = p.steps(finding, fix)
 }
 
 // printable makes a text fit to be shown.
@@ -277,16 +281,16 @@ func (p *Patient) printable(text string) string {
 	return printable.Line(p.secrets.hide(text), textLimit)
 }
 
-// steps are the steps of a repair, for the node, or for this server where there is none.
-func (p *Patient) steps(at *node, fix []Remedy) []Remedy {
-	if at != nil {
+// steps are the steps of a repair, for the node of the finding, or for this server where there is none.
+func (p *Patient) steps(finding Finding, fix []Remedy) []Remedy {
+	if finding.at != nil {
 		home := p.at
 		defer func() { p.at = home }()
-		p.at = at
+		p.at = finding.at
 	}
 	var steps []Remedy
 	for _, step := range fix {
-		steps = append(steps, Remedy{Text: p.printable(step.Text), Command: p.printable(p.fill(step.Command))})
+		steps = append(steps, Remedy{Text: p.printable(step.Text), Command: p.printable(p.fill(step.Command, finding.ill))})
 	}
 	return steps
 }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +22,8 @@ var sentinelChecks = []Check{
 		About: "How many sentinels answer: enough of them have to find the master down (the quorum), and most of all have to elect the one that fails it over.",
 		Cause: "sentinels that are down, or that cannot be reached from here",
 		Fix: []Remedy{
-			{"ask a sentinel that answers which of the others it finds down", "redis-cli -h SENTINEL -p 26379 SENTINEL SENTINELS {master}"},
-			{"start the missing ones; make the others forget those that are gone for good", "redis-cli -h SENTINEL -p 26379 SENTINEL RESET {master}"},
+			{"ask a sentinel that answers which of the others it finds down", "{sentinel} SENTINEL SENTINELS {master}"},
+			{"start the missing ones; make the others forget those that are gone for good", "{sentinel} SENTINEL RESET {master}"},
 		},
 		Run: checkQuorum,
 	},
@@ -31,8 +32,8 @@ var sentinelChecks = []Check{
 		About: "After a failover the client connects to the address of a replica as the sentinels name it. In containers and behind NAT that is often of a network that the client is not in. They are dialled, and sent nothing.",
 		Cause: "a node that is down, or nodes in a container or behind NAT that announce their inner addresses",
 		Fix: []Remedy{
-			{"see what the sentinels name", "redis-cli -h SENTINEL -p 26379 SENTINEL REPLICAS {master}"},
-			{"have each node announce what clients can reach", "redis-cli -h HOST -p PORT CONFIG SET replica-announce-ip ADDRESS"},
+			{"see what the sentinels name", "{sentinel} SENTINEL REPLICAS {master}"},
+			{"have each node announce what clients can reach", "{node} CONFIG SET replica-announce-ip ADDRESS"},
 		},
 		Run: checkWatched,
 	},
@@ -40,7 +41,7 @@ var sentinelChecks = []Check{
 		ID: idReplicas, Layer: LayerTopology, Title: "there is a replica to fail over to", Needs: []string{idAnswer}, Quiet: true,
 		About: "A master without a replica that follows it cannot be failed over, however many sentinels agree.",
 		Cause: "replicas that are down or were never there",
-		Fix:   []Remedy{{"see the replicas as the sentinels see them", "redis-cli -h SENTINEL -p 26379 SENTINEL REPLICAS {master}"}},
+		Fix:   []Remedy{{"see the replicas as the sentinels see them", "{sentinel} SENTINEL REPLICAS {master}"}},
 		Run:   checkReplicas,
 	},
 }
@@ -101,7 +102,12 @@ func checkWatched(ctx context.Context, p *Patient) Finding {
 		addrs = unique(addrs)
 		dead, evidence := unreachable(p.reach(ctx, addrs))
 		if len(dead) > 0 {
-			return Fail(redisconn.ClassUnreachable, fmt.Sprintf("%d of %d announced addresses cannot be reached from here: %s", len(dead), len(addrs), strings.Join(dead, ", ")), evidence...)
+			finding := Fail(redisconn.ClassUnreachable, fmt.Sprintf("%d of %d announced addresses cannot be reached from here: %s", len(dead), len(addrs), strings.Join(dead, ", ")), evidence...).about(dead[0], "")
+			if slices.Contains(p.sentinels(), dead[0]) {
+				finding = finding.mend("see whether the sentinel answers there", "{node} PING").
+					mend("have it announce what clients can reach", "{node} SENTINEL CONFIG SET announce-ip ADDRESS")
+			}
+			return finding
 		}
 		return Pass(fmt.Sprintf("all %d announced addresses can be reached from here", len(addrs)), evidence...)
 	})

@@ -30,7 +30,7 @@ var serverChecks = []Check{
 	},
 	{
 		ID: idClients, Layer: LayerServer, Title: "the server has room for this client's pool", Needs: []string{idAnswer},
-		About: "maxclients less the clients that are connected, against pool.size. Other instances of the program need the same again.",
+		About: "pool.size, times the instances of the program (--instances), against maxclients; of one instance also against what is left of it. With several nobody knows which of the connections that are there are theirs.",
 		Cause: "pools larger than maxclients together, a connection leak in some program",
 		Fix: []Remedy{
 			{"see who holds the connections", "{cli} CLIENT LIST"},
@@ -66,7 +66,7 @@ var serverChecks = []Check{
 		Cause: "a server that was not updated since",
 		Fix: []Remedy{
 			{"on Debian and Ubuntu, see which holes the package closes", "apt changelog redis-server"},
-			{"update the server; until then keep users from scripts", "redis-cli -h {host} -p {port} --user ADMIN --askpass ACL SETUSER {user} -@scripting"},
+			{"update the server; until then keep users from scripts", "{admin} ACL SETUSER {user} -@scripting"},
 		},
 		Run: everywhere(checkVersion),
 	},
@@ -107,7 +107,7 @@ func checkMemory(ctx context.Context, p *Patient) Finding {
 
 func checkClients(ctx context.Context, p *Patient) Finding {
 	return p.told(ctx, "connected_clients", func(info map[string]string) Finding {
-		connected, limit, pool := number(info["connected_clients"]), number(info["maxclients"]), p.config.Pool.Size
+		connected, limit, pool, instances := number(info["connected_clients"]), number(info["maxclients"]), p.config.Pool.Size, p.options.Instances
 		if limit == 0 { // before Redis 7 INFO does not tell
 			text, err := p.setting(ctx, "maxclients")
 			if err != nil {
@@ -117,9 +117,13 @@ func checkClients(ctx context.Context, p *Patient) Finding {
 		}
 		free := limit - connected
 		evidence := []Fact{
-			{"connected", connected}, {"maxclients", limit}, {"pool_size", pool}, {"rejected", number(info["rejected_connections"])},
+			{"connected", connected}, {"maxclients", limit}, {"pool_size", pool}, {"instances", instances}, {"rejected", number(info["rejected_connections"])},
 		}
 		switch {
+		case instances > 1 && pool*instances > limit:
+			return Fail(redisconn.ClassMaxClients, fmt.Sprintf("pool.size is %d, for %d instances that is %d, and the server takes %d clients in all", pool, instances, pool*instances, limit), evidence...)
+		case instances > 1:
+			return Pass(fmt.Sprintf("%d instances need up to %d of %d clients", instances, pool*instances, limit), evidence...)
 		case pool > limit:
 			return Fail(redisconn.ClassMaxClients, fmt.Sprintf("pool.size is %d, and the server takes %d clients in all", pool, limit), evidence...)
 		case pool > free:

@@ -15,11 +15,8 @@ func (r *Report) WriteShort(w io.Writer) error {
 			continue
 		}
 		fmt.Fprintf(&b, "%s %s %s: %s\n", result.Outcome, result.ID, result.Title, result.Detail)
-		for _, step := range result.Fix {
-			if step.Command != "" {
-				fmt.Fprintf(&b, "     type: %s\n", step.Command)
-				break
-			}
+		if command := result.Command(); command != "" {
+			fmt.Fprintf(&b, "     type: %s\n", command)
 		}
 	}
 	fmt.Fprintln(&b, strings.TrimSpace(r.Target+" "+string(r.Worst()))+": "+r.Summary())

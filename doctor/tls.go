@@ -135,7 +135,7 @@ func checkTLSSpoken(ctx context.Context, p *Patient) Finding {
 		return NotNeeded("not asked for, the link is in clear")
 	}
 	if p.look = p.glance(ctx); p.look.err != nil {
-		finding := Fail(cmp.Or(p.proof.Class, redisconn.ClassTLS), p.look.err.Error())
+		finding := Fail(cmp.Or(p.proof.Class, redisconn.ClassTLS), p.look.err.Error(), Fact{"address", p.addr()}, Fact{"least_version", p.config.TLS.MinVersion})
 		if finding.Class == redisconn.ClassTLS {
 			finding = finding.because("a tls.min_version above what the server speaks, or something else than Redis at the address")
 		}
@@ -163,7 +163,7 @@ func checkChain(_ context.Context, p *Patient) Finding {
 		evidence := Fact{"issuer", leaf.Issuer.String()}
 		roots, err := p.roots()
 		if err != nil {
-			return Fail(redisconn.ClassConfig, err.Error())
+			return Fail(redisconn.ClassConfig, err.Error(), evidence)
 		}
 		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: within(leaf)}
 		for _, cert := range p.look.chain[1:] {
@@ -246,7 +246,7 @@ func checkTLSDone(_ context.Context, p *Patient) Finding {
 	}
 	finding := p.own(idTLSDone, redisconn.StageTLS, p.proof.Step(redisconn.StageTLS).Said)
 	if finding.Outcome == OutcomeFail {
-		finding.Evidence = []Fact{{"server_asks_for_certificate", p.look.asked}, {"client_has_certificate", p.config.TLS.CertFile+p.config.TLS.Cert != ""}}
+		finding.Evidence = append(finding.Evidence, Fact{"server_asks_for_certificate", p.look.asked}, Fact{"client_has_certificate", p.config.TLS.CertFile+p.config.TLS.Cert != ""})
 	}
 	return finding
 }

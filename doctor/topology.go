@@ -44,7 +44,7 @@ var topologyChecks = []Check{
 		ID: idNodes, Layer: LayerTopology, Title: "every node answers", Needs: []string{idAnswer},
 		About: "Every node of a Sentinel deployment or a cluster, each asked. A master that does not answer fails: what only it serves is not served.",
 		Cause: "a node that is down, that hangs, or that is cut off from here",
-		Fix:   []Remedy{{"ask the node that does not answer", "redis-cli -h HOST -p PORT PING"}},
+		Fix:   []Remedy{{"ask the node that does not answer", "{node} PING"}},
 		Run:   checkNodes,
 	},
 }
@@ -84,10 +84,11 @@ func judgeMode(found string, asCluster bool) Finding {
 	case found == modeCluster && !asCluster:
 		return Fail(redisconn.ClassMoved, "the server is a node of a cluster and would answer MOVED for the keys of the others", evidence...).
 			mend("see the cluster", "{cli} CLUSTER NODES").
-			mend("configure a cluster", "")
+			mend("set mode to cluster, or leave it auto", "redisconn config")
 	case found == modeStandalone && asCluster:
 		return Fail(redisconn.ClassConfig, "the server is no node of a cluster: its setting cluster-enabled is no", evidence...).
 			because("the address of another server, or a server that was started without cluster-enabled").
+			mend("see what the server is", "{cli} INFO server").
 			mend("configure a single server, or give the addresses of the cluster", "")
 	}
 	return Pass("the server is "+found+", as configured", evidence...)
@@ -136,7 +137,7 @@ func judgeNodes(nodes []redisconn.NodeHealth) Finding {
 		}
 	}
 	if len(bad) > 0 {
-		return Warn(fmt.Sprintf("%d of %d nodes are not well: %s", len(bad), len(nodes), strings.Join(bad, ", ")), evidence...)
+		return Warn(fmt.Sprintf("%d of %d nodes are not well: %s", len(bad), len(nodes), strings.Join(bad, ", ")), evidence...).about(bad[0], "")
 	}
 	return Pass(fmt.Sprintf("all %d nodes answer", len(nodes)), evidence...)
 }
@@ -155,8 +156,10 @@ func (p *Patient) judgeAnswers() Finding {
 			continue
 		case n.Role == "master":
 			finding.Outcome, finding.Class = OutcomeFail, redisconn.ClassOf(n.err)
+			finding = finding.about(n.Addr, n.ID)
 		case finding.Outcome == OutcomePass:
 			finding.Outcome = OutcomeWarn
+			finding = finding.about(n.Addr, n.ID)
 		}
 		silent = append(silent, fmt.Sprintf("%s %s of slots %s", n.Role, n.Addr, n.Slots))
 		finding.Evidence = append(finding.Evidence, Fact{n.Addr, n.err.Error()})

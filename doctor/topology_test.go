@@ -19,6 +19,7 @@ func TestASentinelIsNotTakenForAServer(t *testing.T) {
 	if got := ids(report, doctor.OutcomeFail); got != "RC-P001" || report.ExitCode() != doctor.ExitFailed {
 		t.Errorf("fails: %s, exit code %d", got, report.ExitCode())
 	}
+	sound(t, report)
 	r := result(t, report, "RC-P001")
 	if expect(t, r, doctor.OutcomeFail, "a sentinel, which holds no data"); len(r.Fix) != 2 || !strings.HasSuffix(r.Fix[0].Command, "SENTINEL MASTERS") {
 		t.Errorf("%+v", r.Fix)
@@ -81,11 +82,13 @@ func TestASentinelDeploymentIsExaminedAsAWhole(t *testing.T) {
 	}
 
 	watched := func(id string, outcome doctor.Outcome, detail string) {
-		var r doctor.Result
+		var report *doctor.Report
 		redisconntest.Eventually(t, 30*time.Second, id+" to "+string(outcome), func() bool {
-			r = examined(t, cfg, id)
+			report = doctor.Run(t.Context(), cfg, only(t, id))
+			r := result(t, report, id)
 			return r.Outcome == outcome && strings.Contains(r.Detail, detail)
 		})
+		sound(t, report)
 	}
 	replica := deployment.Replicas()[0]
 	replica.Kill()
@@ -96,6 +99,26 @@ func TestASentinelDeploymentIsExaminedAsAWhole(t *testing.T) {
 	watched("RC-P020", doctor.OutcomeWarn, "2 of 3 sentinels")
 	deployment.Sentinels()[2].Kill()
 	watched("RC-P020", doctor.OutcomeFail, "1 of 3 sentinels")
+}
+
+// A quorum of all of them was meant to be safe, and one sentinel that was away for
+// maintenance kept the others from failing over.
+func TestAQuorumThatTheSentinelsLeftCannotReachFails(t *testing.T) {
+	deployment := redisconntest.NewSentinel(t, redisconntest.WithQuorum(3))
+	cfg := redisconn.Config{}
+	cfg.Connection.Addrs, cfg.Sentinel.Master = deployment.SentinelAddrs(), deployment.MasterName()
+	deployment.Sentinels()[0].Kill()
+	report := await(t, cfg, "RC-P020", doctor.OutcomeFail, "2 of 3 sentinels of mymaster answer, 3 must agree")
+	sound(t, report)
+	// Who is asked of the others is one that answers; who is missed is asked itself.
+	if r := result(t, report, "RC-P020"); strings.Contains(r.Fix[0].Command, "-p "+strconv.Itoa(deployment.Sentinels()[0].Port())+" ") {
+		t.Errorf("%+v", r.Fix)
+	}
+	for _, id := range []string{"RC-P003", "RC-P021"} {
+		if r := result(t, report, id); !strings.HasSuffix(r.Command(), "-p "+strconv.Itoa(deployment.Sentinels()[0].Port())+" PING") {
+			t.Errorf("%+v", r)
+		}
+	}
 }
 
 func TestAMasterThatSentinelsReplacedIsMissedAsAReplica(t *testing.T) {

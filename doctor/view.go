@@ -18,7 +18,7 @@ type view struct {
 type member struct {
 	id, addr, master string   // the last is the id of a replica's master
 	flags            []string // see troubles
-	slots            []string // without those that are on the move
+	slots, moves     []string // moves are of those on the move: 93->-ID is given away, 93-<-ID taken over
 }
 
 // troubles are the flags of a member that is not well, by
@@ -56,8 +56,15 @@ func membersOf(text string) []member {
 			continue
 		}
 		addr, _, _ := strings.Cut(words[1], "@")
-		slots := slices.DeleteFunc(words[8:], func(word string) bool { return strings.HasPrefix(word, "[") })
-		members = append(members, member{id: words[0], addr: addr, master: words[3], flags: strings.Split(words[2], ","), slots: slots})
+		m := member{id: words[0], addr: addr, master: words[3], flags: strings.Split(words[2], ",")}
+		for _, word := range words[8:] {
+			if strings.HasPrefix(word, "[") { // a node tells this of itself alone
+				m.moves = append(m.moves, strings.Trim(word, "[]"))
+			} else {
+				m.slots = append(m.slots, word)
+			}
+		}
+		members = append(members, m)
 	}
 	return members
 }

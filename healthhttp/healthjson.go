@@ -10,7 +10,7 @@ import (
 )
 
 // document is application/health+json. Keys that the draft does not name are ours,
-// as it allows.
+// as it allows, and have underscores, which those of the draft have not.
 type document struct {
 	Status      redisconn.Status `json:"status"`
 	Version     string           `json:"version"` // of this format
@@ -37,10 +37,10 @@ type stateCheck struct {
 	Since               time.Time       `json:"since,omitzero"`
 	Optional            bool            `json:"optional,omitempty"`
 	Generation          int             `json:"generation"`
-	ConsecutiveFailures int             `json:"consecutiveFailures"`
-	LastSuccess         time.Time       `json:"lastSuccess,omitzero"`
-	LastFailure         time.Time       `json:"lastFailure,omitzero"`
-	LastFailureClass    redisconn.Class `json:"lastFailureClass,omitempty"`
+	ConsecutiveFailures int             `json:"consecutive_failures"`
+	LastSuccess         time.Time       `json:"last_success,omitzero"`
+	LastFailure         time.Time       `json:"last_failure,omitzero"`
+	LastFailureClass    redisconn.Class `json:"last_failure_class,omitempty"`
 }
 
 type latencyCheck struct {
@@ -79,7 +79,7 @@ type certificateCheck struct {
 	measurement
 	Of       string    `json:"of"`
 	Subject  string    `json:"subject"`
-	NotAfter time.Time `json:"notAfter"`
+	NotAfter time.Time `json:"not_after"`
 }
 
 func writeHealthJSON(w io.Writer, o Options, r report) error {

@@ -28,7 +28,7 @@ func eventful() report {
 			LastSuccess: noon, LastFailure: noon.Add(-time.Hour), LastFailureClass: redisconn.ClassLost, Generation: 1,
 			Nodes: []redisconn.NodeHealth{
 				{Addr: "10.0.0.7:6379", Role: "master", Slots: "0-16383", Status: redisconn.StatusPass, Latency: time.Millisecond, LastSuccess: noon},
-				{Addr: "10.0.0.8:6379", Role: "replica", Status: redisconn.StatusWarn, Class: redisconn.ClassMasterDown, Reason: "the link is down", Link: "down", Lag: &lag},
+				{Addr: "10.0.0.8:6379", Role: "replica", Slots: "0-16383", Status: redisconn.StatusWarn, Class: redisconn.ClassMasterDown, Reason: "the link is down", Link: "down", Lag: &lag},
 			},
 			Slots: &redisconn.SlotCoverage{Covered: 16384, Total: 16384},
 			Certificates: []redisconn.CertificateHealth{
@@ -65,7 +65,7 @@ func indented(t *testing.T, text []byte) []byte {
 		t.Fatal(err)
 	}
 	if checks, ok := document["checks"].(map[string]any); ok {
-		delete(checks["cache:certificates"].([]any)[0].(map[string]any), "notAfter")
+		delete(checks["cache:certificates"].([]any)[0].(map[string]any), "not_after")
 	}
 	pretty, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {

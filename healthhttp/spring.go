@@ -17,13 +17,21 @@ type component struct {
 
 // springDetails begins with what Spring's own indicator for Redis tells.
 type springDetails struct {
-	Version string            `json:"version,omitempty"`
+	Version string `json:"version,omitempty"`
+	*springCluster
 	Target  string            `json:"target,omitempty"`
 	State   redisconn.State   `json:"state"`
 	Class   redisconn.Class   `json:"class,omitempty"`
 	Reason  string            `json:"reason,omitempty"`
 	Latency redisconn.Latency `json:"latency"`
 	Pool    redisconn.PoolUse `json:"pool"`
+}
+
+// springCluster is what Spring's indicator tells of a cluster, in its words.
+type springCluster struct {
+	Size int `json:"cluster_size"` // masters that serve slots
+	Up   int `json:"slots_up"`
+	Fail int `json:"slots_fail"`
 }
 
 // writeSpring writes one indicator named redis, with a part for each client where
@@ -48,6 +56,14 @@ func (f finding) component() component {
 	details := springDetails{Target: h.Target, State: h.State, Class: h.Class, Reason: h.Reason, Latency: h.Latency, Pool: h.Pool}
 	if h.Server != nil {
 		details.Version = h.Server.Version
+	}
+	if slots := h.Slots; slots != nil {
+		details.springCluster = &springCluster{Up: slots.Covered, Fail: slots.Total - slots.Covered}
+		for _, n := range h.Nodes {
+			if n.Role == "master" && n.Slots != "" {
+				details.Size++
+			}
+		}
 	}
 	return component{Status: springStatus(h.Status, h.State == redisconn.StateDraining), Details: details}
 }

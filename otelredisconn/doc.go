@@ -23,6 +23,10 @@
 // the attributes of the conventions come redisconn.attempts, redisconn.route
 // and, where it failed, redisconn.class and redisconn.applied.
 //
+// As long as the program has set no provider, nobody is asked for spans, which is
+// as cheap as a provider that is off. The first call after otel.SetTracerProvider
+// has its span.
+//
 // db.namespace is the database that the configuration names; a SELECT of the
 // program's own does not change it. error.type is the word that the server's
 // error begins with where it is one of Redis's own, and otherwise the class: see

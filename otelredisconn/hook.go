@@ -17,6 +17,7 @@ import (
 type hook struct {
 	operations *operations
 	tracer     trace.Tracer            // nil: no spans
+	standIn    *standIn                // where the tracer is from, while nobody has set a provider
 	durations  metric.Float64Histogram // of calls; nil: no metrics
 	dials      metric.Float64Histogram // of connections; nil: no metrics
 	pool       metric.RecordOption     // the pool's name
@@ -67,7 +68,7 @@ func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		}
 		op := h.operations.named("", cmd.Name())
 		var s *span
-		if h.tracer != nil {
+		if h.tracing() {
 			ctx, s = h.startSpan(ctx, op, cmd)
 		}
 		began := h.clock()
@@ -87,7 +88,7 @@ func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 		}
 		op, body := h.operations.ofBatch(cmds)
 		var s *span
-		if h.tracer != nil {
+		if h.tracing() {
 			ctx, s = h.startBatchSpan(ctx, op, body)
 		}
 		began := h.clock()
@@ -98,6 +99,9 @@ func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 		return err
 	}
 }
+
+// tracing reports whether somebody may record a span.
+func (h *hook) tracing() bool { return h.tracer != nil && !h.standIn.idle() }
 
 // clock is the time, for those who will need it.
 func (h *hook) clock() (now time.Time) {

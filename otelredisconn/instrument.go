@@ -37,6 +37,7 @@ func Instrument(client *redisconn.Client, opts ...Option) (stop func() error, er
 		if _, off := h.tracer.(noop.Tracer); off {
 			h.tracer = nil // it stays off: nothing has to be asked for each call
 		}
+		h.standIn = standInOf(o.tracers)
 	}
 	end := func() error { return nil }
 	if !o.noMetrics {

@@ -43,12 +43,18 @@ func newBench(t testing.TB, opts ...otelredisconn.Option) *bench {
 
 func newBenchOf(t testing.TB, server *redisconntest.Server, opts ...otelredisconn.Option) *bench {
 	t.Helper()
+	return newBenchFor(t, server, func(*redisconn.Config) {}, opts...)
+}
+
+func newBenchFor(t testing.TB, server *redisconntest.Server, change func(*redisconn.Config), opts ...otelredisconn.Option) *bench {
+	t.Helper()
 	b := &bench{t: t, server: server, spans: tracetest.NewSpanRecorder(), reader: metric.NewManualReader()}
 	b.proxy = redisconntest.NewProxy(t, b.server.Addr())
 	cfg := b.server.Config()
 	cfg.Connection.Addrs = []string{b.proxy.Addr()}
 	cfg.Connection.DB = 1
 	cfg.Pool.Size = 7
+	change(&cfg)
 	client, err := redisconn.New(cfg, redisconn.WithLogger(quiet))
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,8 @@ var ways = []struct {
 	{"TracingOff", off, 0.01},
 	{"TracingWithoutSDK", func() []otelredisconn.Option { // the global provider, which may get one at any time
 		return []otelredisconn.Option{otelredisconn.WithoutMetrics()}
-	}, 0.05},
+	}, 0.01},
+	{"Unused", func() []otelredisconn.Option { return []otelredisconn.Option{} }, 0.02}, // Instrument(client), without an SDK
 	{"TracingUnsampled", func() []otelredisconn.Option {
 		return []otelredisconn.Option{otelredisconn.WithoutMetrics(), otelredisconn.WithTracerProvider(sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample())))}
 	}, 0},

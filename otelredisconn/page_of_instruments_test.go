@@ -2,8 +2,11 @@ package otelredisconn_test
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+
+	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 
 	"github.com/redisconn/redisconn/internal/golden"
 	"github.com/redisconn/redisconn/otelredisconn"
@@ -29,6 +32,44 @@ func TestThePageOfOpenTelemetryInstrumentsIsUpToDate(t *testing.T) {
 		}
 	}
 	golden.CheckPart(t, "../docs/observability.md", golden.Begin+": otelredisconn", b.String())
+}
+
+// The page is made from the table, so the two agree on a wrong name as well. What the
+// conventions call an instrument, only their own types know.
+func TestTheInstrumentsOfThePoolAreThoseOfTheConventions(t *testing.T) {
+	type conventional interface {
+		Name() string
+		Unit() string
+	}
+	known := map[string]conventional{}
+	for _, c := range []conventional{
+		dbconv.ClientConnectionCountObservable{}, dbconv.ClientConnectionMaxObservable{},
+		dbconv.ClientConnectionIdleMaxObservable{}, dbconv.ClientConnectionIdleMinObservable{},
+		dbconv.ClientConnectionPendingRequestsObservable{}, dbconv.ClientConnectionTimeoutsObservable{},
+	} {
+		known[c.Name()] = c
+	}
+	for _, row := range otelredisconn.Rows() {
+		if !strings.HasPrefix(row.Name, "db.") {
+			continue
+		}
+		c := known[row.Name]
+		if c == nil {
+			t.Errorf("%s is no name of the conventions, or stands twice", row.Name)
+			continue
+		}
+		delete(known, row.Name)
+		if row.Unit != c.Unit() {
+			t.Errorf("%s is in %s, the conventions have %s", row.Name, row.Unit, c.Unit())
+		}
+		instrument := reflect.TypeOf(c).Field(0).Name // Int64ObservableUpDownCounter, embedded
+		if kind := strings.ToLower(strings.TrimPrefix(instrument, "Int64Observable")); row.Type != kind {
+			t.Errorf("%s is a %s, the conventions have a %s", row.Name, row.Type, kind)
+		}
+	}
+	for name := range known {
+		t.Errorf("%s is missing", name)
+	}
 }
 
 func readFile(t *testing.T, path string) []byte {

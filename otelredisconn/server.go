@@ -2,6 +2,7 @@ package otelredisconn
 
 import (
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -52,6 +53,20 @@ func (s server) attributes() []attribute.KeyValue {
 		attrs = append(attrs, semconv.ServerPort(s.port))
 	}
 	return attrs
+}
+
+// peerOf is the node that a call went to last, as the conventions want a peer: by its
+// IP address or the path of its socket. What a host's name led to only the connection
+// knows, and which of them a call had the driver does not tell.
+func peerOf(node string) []attribute.KeyValue {
+	if strings.HasPrefix(node, "/") {
+		return []attribute.KeyValue{semconv.NetworkPeerAddress(node)}
+	}
+	addr, err := netip.ParseAddrPort(node)
+	if err != nil {
+		return nil
+	}
+	return []attribute.KeyValue{semconv.NetworkPeerAddress(addr.Addr().String()), semconv.NetworkPeerPort(int(addr.Port()))}
 }
 
 // poolName is the name that the conventions recommend where there is no other.

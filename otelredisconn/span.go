@@ -52,6 +52,7 @@ func (h *hook) start(ctx context.Context, op *operation, with []trace.SpanStartO
 		started.End()
 		return ctx, nil
 	}
+	h.standIn.recorded()
 	ctx, journey := redisconn.WithJourney(ctx)
 	return ctx, &span{started, journey}
 }
@@ -63,6 +64,7 @@ func (s *span) end(f failure, failed bool) {
 	}
 	if s.journey.Attempts > 0 {
 		s.SetAttributes(attempts.Int(s.journey.Attempts), route.String(string(s.journey.Route)))
+		s.SetAttributes(peerOf(s.journey.Node)...)
 	}
 	if failed {
 		s.fail(f)

@@ -42,6 +42,7 @@ func TestACallIsOneSpanWithTheNamesOfTheConventions(t *testing.T) {
 	wantAttributes(t, "SET", span.Attributes(), map[string]string{
 		"db.system.name": "redis", "db.namespace": "1", "db.operation.name": "SET",
 		"server.address": "127.0.0.1", "server.port": strings.TrimPrefix(b.proxy.Addr(), "127.0.0.1:"),
+		"network.peer.address": "127.0.0.1", "network.peer.port": strings.TrimPrefix(b.proxy.Addr(), "127.0.0.1:"),
 		"redisconn.attempts": "1", "redisconn.route": "direct",
 	})
 }

@@ -68,11 +68,14 @@ func TestUptimeIsOfTheTimeThatIsKnown(t *testing.T) {
 	}
 }
 
+// unhinted is what a page without a doctor knows.
+func unhinted(redisconn.Class) Hint { return Hint{} }
+
 func TestTroublesAreGroupedByTheirClass(t *testing.T) {
 	got := troubles([]redisconn.Event{
 		{At: at(1), Class: redisconn.ClassRefused, Detail: "first"}, {At: at(2), Kind: redisconn.EventStateChange},
 		{At: at(3), Class: redisconn.ClassAuth, Detail: "denied"}, {At: at(4), Class: redisconn.ClassRefused, Detail: "last"},
-	})
+	}, unhinted)
 	if len(got) != 2 || got[0].Class != redisconn.ClassRefused || got[0].Times != 2 || got[0].Detail != "last" || !got[0].Last.Equal(at(4)) ||
 		got[1].Class != redisconn.ClassAuth || got[1].Next != redisconn.ClassAuth.Info().Next {
 		t.Errorf("%+v", got)
@@ -212,7 +215,7 @@ func TestAClientThatNeverConnectedTellsWhyItsLastAttemptFailed(t *testing.T) {
 	if info, found := c.trouble(); info.Meaning != "" || found != "" {
 		t.Errorf("before any attempt: %v, %s", info, found)
 	}
-	c.Troubles = troubles([]redisconn.Event{{At: noon, Kind: redisconn.EventAttempt, Class: redisconn.ClassAuth, Detail: "WRONGPASS"}})
+	c.Troubles = troubles([]redisconn.Event{{At: noon, Kind: redisconn.EventAttempt, Class: redisconn.ClassAuth, Detail: "WRONGPASS"}}, unhinted)
 	if info, found := c.trouble(); info.Class != redisconn.ClassAuth || found != "WRONGPASS" {
 		t.Errorf("after an attempt: %v, %s", info, found)
 	}
@@ -243,7 +246,7 @@ func TestEverythingAClientTellsIsDrawn(t *testing.T) {
 		Uptime:   Uptime{Known: 100, Percent: 90, Outages: 2, Longest: 6},
 		Timeline: []Span{{State: redisconn.StateDegraded, From: at(-90), Until: noon}},
 		Samples:  []Sample{{At: at(-2), Seconds: 1, Latency: 1, Commands: 5}, {At: at(-1), Seconds: 1, Failures: 2, Waiting: 3}},
-		Troubles: troubles([]redisconn.Event{{At: noon, Class: redisconn.ClassTimeout, Detail: "i/o timeout"}}),
+		Troubles: troubles([]redisconn.Event{{At: noon, Class: redisconn.ClassTimeout, Detail: "i/o timeout"}}, unhinted),
 		Config: redisconn.Explanation{
 			Fields: []redisconn.FieldExplanation{
 				{Path: "pool.size", Value: "4", Source: "env REDIS_POOL_SIZE", Overrides: []string{"config"}, Doc: "most connections"},

@@ -41,6 +41,11 @@ type Options struct {
 	// [redisconn.Builder.Explain] returned. Without one the page can only tell
 	// defaults from the rest.
 	Explanations map[string]redisconn.Explanation
+	// Hints returns which check of a doctor looks for the cause of such failures,
+	// and the zero Hint where none does. Without it the page says what is known
+	// about the class alone. It is called for every class on the page each time it
+	// is drawn, so it must be quick.
+	Hints func(redisconn.Class) Hint
 }
 
 // Page is the handler. It is safe for concurrent use.
@@ -71,6 +76,9 @@ func New(clients Clients, options Options) *Page {
 	options.Interval = min(options.Interval, time.Minute)
 	if options.MaxStreams <= 0 {
 		options.MaxStreams = 16
+	}
+	if options.Hints == nil {
+		options.Hints = func(redisconn.Class) Hint { return Hint{} }
 	}
 	return &Page{
 		clients: clients, options: options,

@@ -93,7 +93,7 @@ func (p *Page) snapshot(name string, client *redisconn.Client, from, now time.Ti
 		Routes: stats.Routes, Cache: stats.Cache,
 		Timeline: timeline(history, since, from, now),
 		Samples:  p.samplesOf(name, client),
-		Troubles: troubles(history),
+		Troubles: troubles(history, p.options.Hints),
 		Config:   p.explain(name, config),
 	}
 	c.Health.Pool = stats.Pool // of this moment, not of the last probe

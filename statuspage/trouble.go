@@ -17,10 +17,18 @@ type Trouble struct {
 	Meaning string          `json:"meaning"`
 	Causes  string          `json:"causes"`
 	Next    string          `json:"next"`
+	Hint    Hint            `json:"hint,omitzero"`
+}
+
+// Hint leads from a failure to the check that finds its cause.
+type Hint struct {
+	Check   string `json:"check"`             // its id: RC-N010
+	Command string `json:"command,omitempty"` // what to type: redisconn doctor --only RC-N010
+	Link    string `json:"link,omitempty"`    // where the check is explained
 }
 
 // troubles groups what failed by its class, the latest first.
-func troubles(history []redisconn.Event) []Trouble {
+func troubles(history []redisconn.Event, hints func(redisconn.Class) Hint) []Trouble {
 	byClass := map[redisconn.Class]*Trouble{}
 	var found []*Trouble
 	for _, e := range history {
@@ -30,7 +38,7 @@ func troubles(history []redisconn.Event) []Trouble {
 		t := byClass[e.Class]
 		if t == nil {
 			info := e.Class.Info()
-			t = &Trouble{Class: e.Class, Meaning: info.Meaning, Causes: info.Causes, Next: info.Next}
+			t = &Trouble{Class: e.Class, Meaning: info.Meaning, Causes: info.Causes, Next: info.Next, Hint: hints(e.Class)}
 			byClass[e.Class] = t
 			found = append(found, t)
 		}

@@ -33,6 +33,7 @@ type clientView struct {
 	Mark    string        // of the state
 	For     time.Duration // how long it has been in this state
 	Trouble redisconn.ClassInfo
+	Hint    Hint
 	Found   string // the reason beyond what the class says
 	Strip   []bar
 	Plots   []plot
@@ -55,7 +56,9 @@ func (p *Page) view() view {
 	a := axis{s.from(p.options.Interval), s.Now}
 	v := view{Snapshot: s, Labels: a.labels(), Begin: a.from.UnixMilli(), End: a.until.UnixMilli(), Verdict: s.verdict()}
 	for i, c := range s.Clients {
-		v.Clients = append(v.Clients, a.draw("client-"+strconv.Itoa(i+1), c, p.options.Interval))
+		drawn := a.draw("client-"+strconv.Itoa(i+1), c, p.options.Interval)
+		drawn.Hint = p.options.Hints(drawn.Trouble.Class)
+		v.Clients = append(v.Clients, drawn)
 	}
 	return v
 }

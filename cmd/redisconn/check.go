@@ -77,7 +77,8 @@ func (a *app) examine(ctx context.Context, builder *redisconn.Builder, wait time
 	if err != nil {
 		p := doctor.Unproved(redisconn.FieldErrors(err))
 		p.Warnings = builder.Lint()
-		return verdict{proof: p, exit: exitUsage}, nil
+		broken, _ := doctor.Diagnose(ctx, nil, p)
+		return verdict{proof: p, broken: broken, exit: exitUsage}, nil
 	}
 	client, err := redisconn.New(cfg, embedded.Option(), redisconn.WithLogger(quiet))
 	if err != nil {
@@ -99,6 +100,7 @@ func (a *app) examine(ctx context.Context, builder *redisconn.Builder, wait time
 	line.clear()
 	v.proof.Warnings = merge(builder.Lint(), v.proof.Warnings)
 	nameSources(v.proof.Problems, builder)
+	v.broken, _ = doctor.Diagnose(ctx, client, v.proof)
 	switch {
 	case v.proof.Class == "":
 	case v.proof.Class == redisconn.ClassConfig:

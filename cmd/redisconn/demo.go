@@ -190,7 +190,8 @@ func (d *demo) connect(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	d.printSteps(d.stdout, 3, p)
+	broken, _ := doctor.Diagnose(ctx, d.client, p)
+	d.printSteps(d.stdout, 3, p, broken)
 	if p.Class != "" {
 		return exitCode(exitFailed)
 	}

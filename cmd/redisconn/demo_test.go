@@ -36,7 +36,10 @@ func TestTheDemoLeavesNothingOnARealServer(t *testing.T) {
 		"tls":  redisconntest.NewServer(t, redisconntest.WithPassword("right"), redisconntest.WithTLS(ca)),
 	} {
 		args := []string{"demo", "--addrs", server.Addr()}
-		if name == "tls" {
+		switch name {
+		case "tcp":
+			args = []string{"demo", "--url", "redis://" + server.Addr() + "/0"}
+		case "tls":
 			args = append(args, "--tls", "--tls-ca-file", ca.CAFile())
 		}
 		o := call{env: []string{"REDIS_PASSWORD=right"}}.run(t, args...).expect(t, exitOK)

@@ -38,6 +38,7 @@ The format prometheus always exits with 0; nagios exits as its plugins do: 0 wel
 			&cli.DurationFlag{Name: "wait", HideDefault: true, Usage: "try to connect for `TIME`, such as 30s, while another attempt may succeed"},
 			&cli.StringFlag{Name: "only", Usage: "make the checks in `LIST`, layers and ids, and those they need: tls,RC-S002"},
 			&cli.StringSliceFlag{Name: "can", Usage: "check that the user may do `WHAT`: \"get,set cache:*\"; may be given again"},
+			&cli.IntFlag{Name: "instances", HideDefault: true, Usage: "hold the pools of `N` processes against the server's maxclients"},
 			&cli.BoolFlag{Name: "offline", Usage: "check the configuration and its files only, connect nowhere"},
 			&cli.StringFlag{Name: "fail-on", Value: "fail", HideDefault: true, Usage: "exit with 1 from `RESULT` on: fail or warn (default fail)"},
 			&cli.DurationFlag{Name: "per-check", HideDefault: true, Usage: "give up on one check after `TIME` (default 10s)"},
@@ -131,9 +132,15 @@ func endOf(report *doctor.Report, format string) error {
 	return nil
 }
 
+// maxInstances keeps a typing error from becoming a number.
+const maxInstances = 100_000
+
 // doctorOptions reads the flags of the command.
 func (a *app) doctorOptions(cmd *cli.Command) (doctor.Options, error) {
-	options := doctor.Options{Offline: cmd.Bool("offline"), Client: []redisconn.Option{embedded.Option()}}
+	options := doctor.Options{Offline: cmd.Bool("offline"), Instances: cmd.Int("instances"), Client: []redisconn.Option{embedded.Option()}}
+	if cmd.IsSet("instances") && (options.Instances < 1 || options.Instances > maxInstances) {
+		return options, &usageError{fmt.Sprintf("--instances takes a number from 1 to %d", maxInstances)}
+	}
 	for _, flag := range []struct {
 		name string
 		to   *time.Duration

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,15 +19,36 @@ import (
 
 // examinedDocument is what scripts read of a report.
 type examinedDocument struct {
-	Success  bool           `json:"success"`
-	ExitCode int            `json:"exit_code"`
-	Counts   map[string]int `json:"counts"`
-	Checks   []struct {
-		ID     string `json:"id"`
-		Result string `json:"result"`
-		Detail string `json:"detail"`
-		Class  string `json:"class"`
-	} `json:"checks"`
+	Success  bool            `json:"success"`
+	ExitCode int             `json:"exit_code"`
+	Counts   map[string]int  `json:"counts"`
+	Checks   []examinedCheck `json:"checks"`
+}
+
+type examinedCheck struct {
+	ID     string          `json:"id"`
+	Result string          `json:"result"`
+	Detail string          `json:"detail"`
+	Class  string          `json:"class"`
+	Fix    []doctor.Remedy `json:"fix"`
+}
+
+// command is the first thing that the check says to type.
+func (c examinedCheck) command() string { return doctor.Result{Fix: c.Fix}.Command() }
+
+// root is the only check that failed.
+func (d examinedDocument) root(t *testing.T) examinedCheck {
+	t.Helper()
+	var failed []examinedCheck
+	for _, c := range d.Checks {
+		if c.Result == "fail" {
+			failed = append(failed, c)
+		}
+	}
+	if len(failed) != 1 {
+		t.Fatalf("these fail: %+v", failed)
+	}
+	return failed[0]
 }
 
 // diagnosed runs doctor -o json and returns what it says.
@@ -64,7 +86,7 @@ func tableReport() *doctor.Report {
 	name := at("RC-N001", doctor.LayerDNS, "the host's name resolves", doctor.OutcomeSkip, "10.0.0.7 is an address")
 	name.Moot = true
 	refused := at("RC-A002", doctor.LayerAuth, "the server accepts the user and the password", doctor.OutcomeFail, "WRONGPASS invalid username-password pair or user is disabled.")
-	refused.Evidence = []doctor.Fact{{Name: "user", Value: "app"}, {Name: "tries", Value: 1}, {Name: "log", Value: "reason auth, 2 minutes ago"}}
+	refused.Evidence = []doctor.Fact{{Name: "address", Value: "10.0.0.7:6379"}, {Name: "user", Value: "app"}, {Name: "attempts", Value: 1}}
 	refused.Class, refused.Cause = "auth", "a password that was rotated here or there, a user that does not exist or is off"
 	refused.Fix = []doctor.Remedy{{Text: "see the user as an administrator", Command: "redis-cli -h 10.0.0.7 -p 6379 --user ADMIN --askpass ACL GETUSER app"}}
 	welcome := at("RC-A003", doctor.LayerAuth, "the user may do what every connection begins with", doctor.OutcomeSkip, "needs RC-A002")
@@ -103,6 +125,15 @@ func TestDoctorGolden(t *testing.T) {
 	if text := printedTable(report, false); !strings.Contains(text, "√ all is well: 1 passed, in 1s") {
 		t.Error(text)
 	}
+}
+
+// The page showed evidence that the doctor never printed, because its sample was made
+// by hand.
+func TestTheSampleOfDoctorIsARealRunGolden(t *testing.T) {
+	guarded := redisconntest.NewServer(t, redisconntest.WithUser("app", "right"))
+	run := call{env: []string{"REDIS_PASSWORD=wrong", "REDIS_READ_TIMEOUT=4s"}}
+	o := run.run(t, "doctor", "--addrs", guarded.Addr(), "--username", "app", "--only", "config,auth").expect(t, exitFailed)
+	golden.Check(t, "doctor-password.golden", regexp.MustCompile(`took \S+`).ReplaceAllString(anyPort(o.stdout), "took 1.5ms"))
 }
 
 func TestDoctorPrintsTheRowsOfARealServer(t *testing.T) {
@@ -158,6 +189,8 @@ func TestDoctorEndsAsItsContractSays(t *testing.T) {
 		"no such check":         {call{}, []string{"--explain", "RC-X999"}, exitUsage},
 		"no such outcome":       {call{}, []string{"--fail-on", "skip"}, exitUsage},
 		"no permission":         {call{}, []string{"--can", ","}, exitUsage},
+		"no instances":          {call{}, []string{"--instances", "0"}, exitUsage},
+		"too many instances":    {call{}, []string{"--addrs", server.Addr(), "--instances", "90000", "--only", "RC-S003"}, exitFailed},
 		"no time":               {call{}, []string{"--per-check", "0s"}, exitUsage},
 		"too much time":         {call{}, []string{"--wait", "100h"}, exitUsage},
 		"two passwords":         {call{}, []string{"--password", "a", "--password-file", "b"}, exitUsage},

@@ -104,8 +104,13 @@ func (t *doctorTable) evidence(facts []doctor.Fact) {
 func (c *console) step(indent int, step doctor.Remedy) {
 	c.label(indent, "fix", step.Text)
 	if step.Command != "" {
-		c.printf("%s%s%s\n", strings.Repeat(" ", indent), strings.Repeat(" ", labelWidth), c.paint(bold, step.Command))
+		c.command(indent, "", step.Command)
 	}
+}
+
+// command prints what to type under a label, in one piece.
+func (c *console) command(indent int, label, command string) {
+	c.printf("%s%s%s\n", strings.Repeat(" ", indent), c.paint(faint, pad(label, labelWidth)), c.paint(bold, command))
 }
 
 // end prints what was counted, and sums up.

@@ -18,7 +18,8 @@ type fault struct {
 	code  int
 }
 
-func TestCheckNamesTheBrokenStageOfEveryFault(t *testing.T) {
+// Two commands that examine the same connection must not blame different things.
+func TestCheckNamesTheBrokenStageOfEveryFaultAndTheCheckThatDoctorNames(t *testing.T) {
 	redisconntest.NoLeaks(t)
 	for _, f := range faults(t) {
 		t.Run(f.name, func(t *testing.T) {
@@ -33,7 +34,12 @@ func TestCheckNamesTheBrokenStageOfEveryFault(t *testing.T) {
 				case s.Stage == f.stage:
 					broken = true
 					if s.Result != "fail" || s.Fault == nil || s.Fault.Class != f.class || s.Fault.Next == "" {
-						t.Errorf("the broken stage is %+v", s)
+						t.Fatalf("the broken stage is %+v", s)
+					}
+					document, _ := diagnosed(t, call{}, f.args...)
+					root := document.root(t)
+					if document.ExitCode != f.code || root.Class != string(f.class) || root.ID != s.Fault.Check || s.Fault.Command == "" || root.command() != s.Fault.Command {
+						t.Errorf("check says %s and %q, doctor %s and %q, exit code %d", s.Fault.Check, s.Fault.Command, root.ID, root.command(), document.ExitCode)
 					}
 				case s.Result == "fail", broken && s.Result == "pass":
 					t.Errorf("%s: %s %s", s.Stage, s.Result, s.Detail)

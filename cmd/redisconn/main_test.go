@@ -71,10 +71,10 @@ func (o outcome) expect(t *testing.T, code int) outcome {
 	return o
 }
 
-var loopbackPort = regexp.MustCompile(`127\.0\.0\.1:\d{5}`)
+var loopbackPort = regexp.MustCompile(`(127\.0\.0\.1(:| | -p ))\d{5}`)
 
 // anyPort gives every loopback address the same port, of the same width.
-func anyPort(text string) string { return loopbackPort.ReplaceAllString(text, "127.0.0.1:16379") }
+func anyPort(text string) string { return loopbackPort.ReplaceAllString(text, "${1}16379") }
 
 // passwordServer starts a server that wants a password.
 func passwordServer(t *testing.T, password string) *redisconntest.Server {

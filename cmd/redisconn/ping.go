@@ -94,6 +94,7 @@ func (a *app) connected(ctx context.Context, cmd *cli.Command) (*redisconn.Clien
 		return nil, err
 	}
 	p := doctor.Prove(ctx, client, true, func(redisconn.Event) {})
+	broken, _ := doctor.Diagnose(ctx, client, p)
 	a.stderr.warnings(0, merge(builder.Lint(), p.Warnings))
 	switch {
 	case p.Class == "":
@@ -101,10 +102,10 @@ func (a *app) connected(ctx context.Context, cmd *cli.Command) (*redisconn.Clien
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case p.Class == redisconn.ClassConfig:
-		a.printFailure(a.stderr, 0, p)
+		a.printFailure(a.stderr, 0, p, broken)
 		err = exitCode(exitUsage)
 	default:
-		a.printFailure(a.stderr, 0, p)
+		a.printFailure(a.stderr, 0, p, broken)
 		err = exitCode(exitFailed)
 	}
 	return nil, cmp.Or(client.Close(), err)

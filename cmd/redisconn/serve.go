@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/doctor"
 	"github.com/redisconn/redisconn/healthhttp"
 	"github.com/redisconn/redisconn/statuspage"
 )
@@ -71,11 +72,23 @@ func (a *app) serve(ctx context.Context, cmd *cli.Command) error {
 	clients := redisconn.Named{serveName: client}
 	page := statuspage.New(clients, statuspage.Options{
 		Title: "Redis", Hosts: servedNames(cmd, token), Explanations: map[string]redisconn.Explanation{serveName: explanation},
+		Hints: hints(),
 	})
 	page.Start()
 	err = a.listen(ctx, addr, pages(clients, page, token), page, client)
 	page.Close()
 	return errors.Join(err, client.Close())
+}
+
+// hints lead from a failure to the check of the doctor that finds its cause.
+func hints() func(redisconn.Class) statuspage.Hint {
+	known := map[redisconn.Class]statuspage.Hint{} // made once: the page asks whenever it draws
+	for _, info := range redisconn.Classes() {
+		if check, found := doctor.Lead(info.Class); found {
+			known[info.Class] = statuspage.Hint{Check: check.ID, Command: "redisconn doctor --only " + check.ID, Link: check.DocURL()}
+		}
+	}
+	return func(class redisconn.Class) statuspage.Hint { return known[class] }
 }
 
 // listen serves until ctx ends, and tells of the client's state meanwhile.

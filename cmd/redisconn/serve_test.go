@@ -133,7 +133,7 @@ func TestServeStaysUpWithoutARedis(t *testing.T) {
 	s := serving(t, nil, "--addrs", redisconntest.ReserveAddr(t))
 	redisconntest.Eventually(t, 10*time.Second, "the reason on the page", func() bool {
 		code, body, _ := s.get("")
-		return code == 200 && strings.Contains(body, "check that redis-server runs and listens")
+		return code == 200 && strings.Contains(body, "check that redis-server runs and listens") && strings.Contains(body, "redisconn doctor --only RC-N010")
 	})
 	if code := s.stop(); code != exitOK {
 		t.Errorf("exit code %d", code)

@@ -129,3 +129,34 @@ func TestWatchGivesTheTerminalBackHoweverItEnds(t *testing.T) {
 		})
 	}
 }
+
+// See https://no-color.org: set and not empty means none.
+func TestColoursAreForTerminalsWhoseUserDidNotDeclineThem(t *testing.T) {
+	addr := redisconntest.ReserveAddr(t)
+	for name, c := range map[string]struct {
+		env      []string
+		coloured bool
+	}{
+		"nothing said":   {nil, true},
+		"NO_COLOR=1":     {[]string{"NO_COLOR=1"}, false},
+		"NO_COLOR empty": {[]string{"NO_COLOR="}, true},
+		"TERM=dumb":      {[]string{"TERM=dumb"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tty := newPseudoterminal(t, 80, 24)
+			p := &process{cmd: exec.Command(os.Args[0], "check", "--addrs", addr)}
+			p.cmd.Env = append(c.env, asCommandEnv+"=1", "GOCOVERDIR="+t.TempDir())
+			p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty.program, tty.program, tty.program
+			if err := p.cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // it has ended, unless the test failed
+			if code := p.end(t); code != exitFailed {
+				t.Errorf("exit code %d, want %d", code, exitFailed)
+			}
+			if shown := tty.eventually(t, "[refused]"); strings.Contains(shown, "\x1b[") != c.coloured {
+				t.Errorf("coloured: %t, want %t: %q", !c.coloured, c.coloured, shown)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redisconn/redisconn"
@@ -12,18 +13,19 @@ import (
 type verdict struct {
 	target string // empty when the configuration is too broken to name one
 	proof  *doctor.Proof
+	broken doctor.Result // the check that the failure belongs to
 	exit   int
 }
 
 // printVerdict prints a verdict for people.
 func (a *app) printVerdict(v verdict) {
-	a.printSteps(a.stdout, 0, v.proof)
+	a.printSteps(a.stdout, 0, v.proof, v.broken)
 	a.stdout.printf("\n%s\n", a.result(v))
 }
 
 // printSteps prints a proof: a statement for every stage that holds, and for the
-// one that does not, what is known and what to do.
-func (a *app) printSteps(c *console, indent int, p *doctor.Proof) {
+// one that does not, what is known and what to do: check is the one that it belongs to.
+func (a *app) printSteps(c *console, indent int, p *doctor.Proof, check doctor.Result) {
 	for _, s := range p.Steps {
 		switch s.Outcome {
 		case doctor.OutcomePass:
@@ -31,7 +33,7 @@ func (a *app) printSteps(c *console, indent int, p *doctor.Proof) {
 		case doctor.OutcomeSkip:
 			c.row(indent, skipped, string(s.Stage)+": "+s.Said, "")
 		case doctor.OutcomeFail:
-			a.printFailure(c, indent, p)
+			a.printFailure(c, indent, p, check)
 		}
 		if s.Stage == redisconn.StageConfig {
 			c.warnings(indent+2, p.Warnings)
@@ -40,21 +42,24 @@ func (a *app) printSteps(c *console, indent int, p *doctor.Proof) {
 }
 
 // printFailure prints the stage that broke.
-func (a *app) printFailure(c *console, indent int, p *doctor.Proof) {
+func (a *app) printFailure(c *console, indent int, p *doctor.Proof, check doctor.Result) {
 	info := p.Class.Info()
 	broken := p.Failure()
 	right := ""
 	if broken.Took > 0 {
 		right = duration(a.took(broken.Took))
 	}
-	c.row(indent, failed, string(broken.Stage)+": "+info.Meaning, right)
+	c.row(indent, failed, string(broken.Stage)+": "+info.Meaning, strings.TrimSpace(right+"  "+check.ID))
 	if len(p.Problems) > 0 {
 		c.problems(indent+2, p.Problems)
-		return
+	} else {
+		c.label(indent+2, "cause", broken.Said)
+		c.label(indent+2, "likely", info.Causes)
+		c.label(indent+2, "next", info.Next)
 	}
-	c.label(indent+2, "cause", broken.Said)
-	c.label(indent+2, "likely", info.Causes)
-	c.label(indent+2, "next", info.Next)
+	if command := check.Command(); command != "" {
+		c.command(indent+2, "type", command)
+	}
 }
 
 // result sums a verdict up in a line.
@@ -96,10 +101,12 @@ type stageDocument struct {
 }
 
 type failureDocument struct {
+	Check   string          `json:"check,omitempty"`
 	Class   redisconn.Class `json:"class"`
 	Meaning string          `json:"meaning"`
 	Likely  string          `json:"likely"`
 	Next    string          `json:"next"`
+	Command string          `json:"command,omitempty"`
 }
 
 // document is v as JSON; took is how measured times are shown.
@@ -116,7 +123,9 @@ func (v verdict) document(took func(time.Duration) time.Duration) verdictDocumen
 		}
 		if s.Outcome == doctor.OutcomeFail {
 			info := p.Class.Info()
-			stage.Fault = &failureDocument{Class: p.Class, Meaning: info.Meaning, Likely: info.Causes, Next: info.Next}
+			stage.Fault = &failureDocument{
+				Check: v.broken.ID, Class: p.Class, Meaning: info.Meaning, Likely: info.Causes, Next: info.Next, Command: v.broken.Command(),
+			}
 		}
 		d.Stages = append(d.Stages, stage)
 	}

@@ -2,8 +2,7 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"io"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,103 +13,100 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubeyaml "sigs.k8s.io/yaml"
 
 	"github.com/redisconn/redisconn"
 )
 
-// manifest is the part of a Kubernetes object that these tests look at.
-type manifest struct {
-	Kind     string
-	Metadata struct{ Name string }
-	Spec     struct {
-		Template struct{ Spec pod }
-		Ports    []struct {
-			TargetPort string `yaml:"targetPort"`
-		}
-		Strategy struct {
-			RollingUpdate struct {
-				MaxUnavailable *int `yaml:"maxUnavailable"`
-			} `yaml:"rollingUpdate"`
-		}
-	}
+// kinds are those of the manifests, as Kubernetes itself declares them.
+var kinds = map[string]func() metav1.Object{
+	"apps/v1 Deployment":            func() metav1.Object { return &appsv1.Deployment{} },
+	"apps/v1 StatefulSet":           func() metav1.Object { return &appsv1.StatefulSet{} },
+	"policy/v1 PodDisruptionBudget": func() metav1.Object { return &policyv1.PodDisruptionBudget{} },
+	"v1 Service":                    func() metav1.Object { return &corev1.Service{} },
 }
 
-type pod struct {
-	EnableServiceLinks *bool `yaml:"enableServiceLinks"`
-	Grace              int   `yaml:"terminationGracePeriodSeconds"`
-	Containers         []container
-	Volumes            []volume
-}
-
-type volume struct {
-	Name   string
-	Secret struct {
-		SecretName  string `yaml:"secretName"`
-		DefaultMode int    `yaml:"defaultMode"`
-	}
-}
-
-type container struct {
-	Name, Image string
-	Env         []struct{ Name, Value string }
-	Ports       []struct {
-		Name          string
-		ContainerPort int `yaml:"containerPort"`
-	}
-	Lifecycle struct {
-		PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
-	}
-	StartupProbe   probe   `yaml:"startupProbe"`
-	ReadinessProbe probe   `yaml:"readinessProbe"`
-	LivenessProbe  probe   `yaml:"livenessProbe"`
-	VolumeMounts   []mount `yaml:"volumeMounts"`
-}
-
-type mount struct {
-	Name string
-	Path string `yaml:"mountPath"`
-}
-
-type probe struct {
-	HTTPGet struct{ Path, Port string } `yaml:"httpGet"`
-}
-
-// manifests are all objects under kubernetes/.
-func manifests(t *testing.T) []manifest {
+// manifests are all objects under kubernetes/. They are read as the API server reads
+// what kubectl apply sends: a field that its kind does not have, one that stands
+// twice and a value of another type are refused.
+func manifests(t *testing.T) []metav1.Object {
 	t.Helper()
 	files, err := filepath.Glob("kubernetes/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no manifests: %v", err)
 	}
-	var all []manifest
+	var all []metav1.Object
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for documents := yaml.NewDecoder(bytes.NewReader(content)); ; {
-			var m manifest
-			err := documents.Decode(&m)
-			if errors.Is(err, io.EOF) {
-				break
+		for document := range bytes.SplitSeq(content, []byte("\n---\n")) {
+			object, err := decode(document)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
 			}
-			if err != nil || m.Kind == "" || m.Metadata.Name == "" {
-				t.Fatalf("%s: %v: %+v", file, err, m)
-			}
-			all = append(all, m)
+			all = append(all, object)
 		}
 	}
 	return all
 }
 
-func find(t *testing.T, kind, name string) manifest {
-	t.Helper()
-	all := manifests(t)
-	at := slices.IndexFunc(all, func(m manifest) bool { return m.Kind == kind && m.Metadata.Name == name })
-	if at < 0 {
-		t.Fatalf("there is no %s %s", kind, name)
+// decode reads one manifest.
+func decode(document []byte) (metav1.Object, error) {
+	var meta metav1.TypeMeta
+	if err := kubeyaml.Unmarshal(document, &meta); err != nil {
+		return nil, err
 	}
-	return all[at]
+	kind := meta.APIVersion + " " + meta.Kind
+	blank, known := kinds[kind]
+	if !known {
+		return nil, fmt.Errorf("this test does not know %s", kind)
+	}
+	object := blank()
+	if err := kubeyaml.UnmarshalStrict(document, object); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	if object.GetName() == "" {
+		return nil, fmt.Errorf("%s without a name", kind)
+	}
+	return object, nil
+}
+
+// find returns the object of a kind that has the name.
+func find[T metav1.Object](t *testing.T, name string) T {
+	t.Helper()
+	for _, object := range manifests(t) {
+		if found, ok := object.(T); ok && found.GetName() == name {
+			return found
+		}
+	}
+	var kind T
+	t.Fatalf("there is no %T %s", kind, name)
+	return kind
+}
+
+// A misspelt field is dropped by a reader that does not mind, and with it the probe
+// or the limit that it was to set.
+func TestAManifestWithAFieldThatDoesNotExistIsRefused(t *testing.T) {
+	const start = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: visits}\n"
+	for _, spec := range []string{
+		"spec: {template: {spec: {containers: [{name: service, readynessProbe: {periodSeconds: 2}}]}}}", // the name
+		"spec: {template: {spec: {terminationGracePeriodSeconds: soon}}}",                               // the type
+		"spec: {template: {terminationGracePeriodSeconds: 30}}",                                         // the place
+		"spec: {replicas: 2, replicas: 3}",
+	} {
+		if object, err := decode([]byte(start + spec)); err == nil {
+			t.Errorf("%s was read as %v", spec, object)
+		}
+	}
+	if _, err := decode([]byte(start + "spec: {replicas: 2}")); err != nil {
+		t.Error(err)
+	}
 }
 
 // known are the variables that somebody reads.
@@ -151,20 +147,21 @@ func accepted(t *testing.T, env map[string]string) (settings, redisconn.Config) 
 }
 
 func TestTheDeploymentFitsTheService(t *testing.T) {
-	deployment := find(t, "Deployment", "visits")
+	deployment := find[*appsv1.Deployment](t, "visits")
 	pod := deployment.Spec.Template.Spec
 	c := pod.Containers[0]
 
 	routes, end := (&service{client: idleClient(t)}).routes()
 	defer end()
 	for name, p := range map[string]struct {
-		probe probe
+		probe *corev1.Probe
 		path  string
 	}{"startup": {c.StartupProbe, startupPath}, "readiness": {c.ReadinessProbe, readyPath}, "liveness": {c.LivenessProbe, livePath}} {
 		answer := httptest.NewRecorder()
-		routes.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, p.probe.HTTPGet.Path, nil))
-		if p.probe.HTTPGet.Path != p.path || answer.Code == http.StatusNotFound || p.probe.HTTPGet.Port != c.Ports[0].Name {
-			t.Errorf("the %s probe asks %+v: %d", name, p.probe.HTTPGet, answer.Code)
+		ask := p.probe.HTTPGet
+		routes.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, ask.Path, nil))
+		if ask.Path != p.path || answer.Code == http.StatusNotFound || ask.Port.StrVal != c.Ports[0].Name {
+			t.Errorf("the %s probe asks %+v: %d", name, ask, answer.Code)
 		}
 	}
 
@@ -177,44 +174,52 @@ func TestTheDeploymentFitsTheService(t *testing.T) {
 		t.Errorf("it listens at %s, the port is %d", s.addr, c.Ports[0].ContainerPort)
 	}
 	preStop := time.Duration(c.Lifecycle.PreStop.Sleep.Seconds) * time.Second
-	ends, grace := preStop+s.linger+s.shutdown+cfg.Timeouts.Shutdown, time.Duration(pod.Grace)*time.Second
+	ends, grace := preStop+s.linger+s.shutdown+cfg.Timeouts.Shutdown, time.Duration(*pod.TerminationGracePeriodSeconds)*time.Second
 	if ends >= grace || preStop+s.linger == 0 {
 		t.Errorf("the end takes up to %s of %s; before it %s", ends, grace, preStop+s.linger)
 	}
-	if most := deployment.Spec.Strategy.RollingUpdate.MaxUnavailable; most == nil || *most != 0 {
+	if most := deployment.Spec.Strategy.RollingUpdate.MaxUnavailable; most == nil || most.IntValue() != 0 {
 		t.Error("an instance may leave before another is ready")
 	}
 
-	at := slices.IndexFunc(pod.Volumes, func(v volume) bool { return v.Secret.SecretName == "visits-redis" })
+	at := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Secret != nil && v.Secret.SecretName == "visits-redis" })
 	if at < 0 {
 		t.Fatal("no volume holds the password")
 	}
 	secret := pod.Volumes[at]
-	if file := cfg.Connection.PasswordFile; !slices.Contains(c.VolumeMounts, mount{secret.Name, filepath.Dir(file)}) || filepath.Base(file) != "password" {
+	file := cfg.Connection.PasswordFile
+	mounted := slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
+		return m.Name == secret.Name && m.MountPath == filepath.Dir(file) && m.ReadOnly
+	})
+	if !mounted || filepath.Base(file) != "password" {
 		t.Errorf("the password is read from %s, what is mounted is %+v", file, c.VolumeMounts)
 	}
-	if mode := secret.Secret.DefaultMode; mode == 0 || mode&0o007 != 0 {
-		t.Errorf("everybody can read the password: %#o", mode)
+	if mode := secret.Secret.DefaultMode; mode == nil || *mode&0o007 != 0 {
+		t.Errorf("everybody can read the password: %v", mode)
 	}
 }
 
 func TestNoServiceSpoilsTheVariables(t *testing.T) {
-	for _, m := range manifests(t) {
-		spec := m.Spec.Template.Spec
-		switch m.Kind {
-		case "Service":
-			if strings.EqualFold(m.Metadata.Name, "redis") || len(m.Spec.Ports) != 1 {
-				t.Errorf("%s %s: %+v", m.Kind, m.Metadata.Name, m.Spec)
-			}
-		case "Deployment", "StatefulSet":
-			if spec.EnableServiceLinks == nil || *spec.EnableServiceLinks {
-				t.Errorf("%s %s has service links", m.Kind, m.Metadata.Name)
-			}
+	linked := func(object metav1.Object, pod corev1.PodSpec) {
+		if links := pod.EnableServiceLinks; links == nil || *links {
+			t.Errorf("%s has service links", object.GetName())
 		}
 	}
-	for _, e := range find(t, "Deployment", "visits").Spec.Template.Spec.Containers[0].Env {
+	for _, object := range manifests(t) {
+		switch o := object.(type) {
+		case *corev1.Service:
+			if strings.EqualFold(o.Name, "redis") || len(o.Spec.Ports) != 1 {
+				t.Errorf("service %s: %+v", o.Name, o.Spec)
+			}
+		case *appsv1.Deployment:
+			linked(o, o.Spec.Template.Spec)
+		case *appsv1.StatefulSet:
+			linked(o, o.Spec.Template.Spec)
+		}
+	}
+	for _, e := range find[*appsv1.Deployment](t, "visits").Spec.Template.Spec.Containers[0].Env {
 		if e.Name == "REDIS_HOST" {
-			find(t, "Service", e.Value)
+			find[*corev1.Service](t, e.Value)
 		}
 	}
 }

@@ -15,8 +15,10 @@ const (
 	startupPath = "/startupz"
 )
 
+const clientName = "visits"
+
 // clients is the service's one client under its name.
-func (s *service) clients() redisconn.Named { return redisconn.Named{"visits": s.client} }
+func (s *service) clients() redisconn.Named { return redisconn.Named{clientName: s.client} }
 
 // mountProbes serves what the client's monitor found last, so that probes cost
 // Redis nothing. Liveness has nothing to do with Redis: a restart of this process

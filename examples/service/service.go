@@ -16,13 +16,16 @@ import (
 // service is one instance.
 type service struct {
 	client  *redisconn.Client
-	leaving atomic.Bool // it was told to end: new requests belong elsewhere
+	sources redisconn.Explanation // where each setting of Redis came from
+	leaving atomic.Bool           // it was told to end: new requests belong elsewhere
 }
 
 // run serves until ctx ends, and then ends in the order in which nobody is let down.
 func run(ctx context.Context, env []string, log *slog.Logger) error {
 	settings, err := readSettings(env)
-	cfg, cfgErr := redisconn.NewBuilder().Environ("REDIS_", env).Build()
+	builder := redisconn.NewBuilder().Environ("REDIS_", env)
+	sources, _ := builder.Explain() // Build returns the same error
+	cfg, cfgErr := builder.Build()
 	if err = errors.Join(err, cfgErr); err != nil {
 		return err
 	}
@@ -36,7 +39,7 @@ func run(ctx context.Context, env []string, log *slog.Logger) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	s := &service{client: client}
+	s := &service{client: client, sources: sources}
 	routes, end := s.routes()
 	defer end()
 	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second}

@@ -122,7 +122,7 @@ func TestTheServiceCountsVisits(t *testing.T) {
 	}
 	s.expect(t, http.MethodPost, "/visits/odd", http.StatusInternalServerError, "the server answered the command with an error")
 
-	s.expect(t, http.MethodGet, debugPath, http.StatusOK, "visits")
+	s.expect(t, http.MethodGet, debugPath, http.StatusOK, "env REDIS_ADDRS")
 	_, page := s.ask(t, http.MethodGet, debugPath+"status.json")
 	var document struct {
 		Clients []struct {

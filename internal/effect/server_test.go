@@ -3,16 +3,14 @@ package effect_test
 import (
 	"errors"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redisconn/redisconn/internal/effect"
+	"github.com/redisconn/redisconn/redisconntest"
 )
 
 // The COMMAND reply of a live server is the authority on names, flags and key positions.
@@ -287,26 +285,9 @@ func words(line string) []any {
 // startRedis starts a redis-server for this test and returns a client of it.
 func startRedis(t *testing.T) *redis.Client {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skipf("no redis-server to compare with: %v", err)
-	}
-	socket := filepath.Join(t.TempDir(), "redis.sock")
-	server := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no",
-		"--dir", filepath.Dir(socket), "--enable-debug-command", "yes")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Kill()
-		server.Wait()
-	})
-	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, Protocol: 2, MaxRetries: -1})
+	options := redisconntest.NewServer(t, redisconntest.WithUnixSocket(), redisconntest.WithDirective("enable-debug-command", "yes")).Options()
+	options.Protocol, options.MaxRetries = 2, -1
+	client := redis.NewClient(options)
 	t.Cleanup(func() { client.Close() })
-	for deadline := time.Now().Add(10 * time.Second); client.Ping(t.Context()).Err() != nil; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("redis-server does not answer: %v", client.Ping(t.Context()).Err())
-		}
-	}
 	return client
 }

@@ -17,20 +17,23 @@ import (
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
-// requests are the ways in which a program asks something of Redis.
+// requests are the ways in which a program asks something of Redis. Their keys are
+// in one slot of a cluster.
 var requests = map[string]func(ctx context.Context, client redis.UniversalClient) error{
-	"GET":  func(ctx context.Context, client redis.UniversalClient) error { return client.Get(ctx, "absent").Err() },
-	"INCR": func(ctx context.Context, client redis.UniversalClient) error { return client.Incr(ctx, "n").Err() },
+	"GET": func(ctx context.Context, client redis.UniversalClient) error {
+		return client.Get(ctx, "{r}absent").Err()
+	},
+	"INCR": func(ctx context.Context, client redis.UniversalClient) error { return client.Incr(ctx, "{r}n").Err() },
 	"pipeline": func(ctx context.Context, client redis.UniversalClient) error {
-		_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error { return errors.Join(p.Get(ctx, "k").Err(), p.Incr(ctx, "n").Err()) })
+		_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error { return errors.Join(p.Get(ctx, "{r}k").Err(), p.Incr(ctx, "{r}n").Err()) })
 		return err
 	},
 	"transaction": func(ctx context.Context, client redis.UniversalClient) error {
-		_, err := client.TxPipelined(ctx, func(p redis.Pipeliner) error { return errors.Join(p.Get(ctx, "k").Err(), p.Incr(ctx, "n").Err()) })
+		_, err := client.TxPipelined(ctx, func(p redis.Pipeliner) error { return errors.Join(p.Get(ctx, "{r}k").Err(), p.Incr(ctx, "{r}n").Err()) })
 		return err
 	},
 	"WATCH": func(ctx context.Context, client redis.UniversalClient) error {
-		return client.Watch(ctx, func(tx *redis.Tx) error { return tx.Get(ctx, "absent").Err() }, "k")
+		return client.Watch(ctx, func(tx *redis.Tx) error { return tx.Get(ctx, "{r}absent").Err() }, "{r}k")
 	},
 }
 

@@ -42,7 +42,27 @@ func (r *readings) fill(t *testing.T, server *redisconntest.Server) {
 
 func (r *readings) read(ctx context.Context, client redis.UniversalClient) {
 	i := rand.N(r.keys)
-	value, err := client.Get(ctx, fmt.Sprint("key:", i)).Result()
+	r.judge(i, client.Get(ctx, fmt.Sprint("key:", i)))
+}
+
+// readTwo reads two keys by a pipeline or a transaction of the client.
+func (r *readings) readTwo(ctx context.Context, together func(context.Context, func(redis.Pipeliner) error) ([]redis.Cmder, error)) {
+	keys := [2]int{rand.N(r.keys), rand.N(r.keys)}
+	var gets [2]*redis.StringCmd
+	_, _ = together(ctx, func(p redis.Pipeliner) error { // each command has its own error
+		for at, i := range keys {
+			gets[at] = p.Get(ctx, fmt.Sprint("key:", i))
+		}
+		return nil
+	})
+	for at, i := range keys {
+		r.judge(i, gets[at])
+	}
+}
+
+// judge looks at the reply to GET key:i.
+func (r *readings) judge(i int, get *redis.StringCmd) {
+	value, err := get.Result()
 	switch {
 	case err == nil && value == fmt.Sprint("value:", i):
 		r.right.Add(1)
@@ -68,22 +88,40 @@ func (r *readings) check(t *testing.T, here bool) string {
 	return fmt.Sprintf("%d crossed; %d right, %d failed", r.crossed.Load(), r.right.Load(), r.failed.Load())
 }
 
-func TestCancelledReadsNeverCrossReplies(t *testing.T) {
-	const reads, workers, patience = 20_000, 40, 10 * time.Millisecond
-	scenario := func(t *testing.T, client redis.UniversalClient, proxy *redisconntest.Proxy, r *readings) {
+func TestCancelledCallsNeverCrossReplies(t *testing.T) {
+	// Two calls in three read two keys: 20,000 GET.
+	const calls, workers, patience = 12_000, 40, 10 * time.Millisecond
+	// Every fourth worker has the second of the clients, which speaks RESP 2.
+	scenario := func(t *testing.T, clients [2]redis.UniversalClient, proxy *redisconntest.Proxy, r *readings) {
 		proxy.Delay(time.Millisecond)
 		proxy.Slice(8)
-		crowd(workers, func(int) {
-			for n := range reads / workers {
+		client := func(worker int) redis.UniversalClient {
+			if worker%4 == 0 {
+				return clients[1]
+			}
+			return clients[0]
+		}
+		call := func(ctx context.Context, client redis.UniversalClient, n int) {
+			switch n % 3 {
+			case 0:
+				r.read(ctx, client)
+			case 1:
+				r.readTwo(ctx, client.Pipelined)
+			default:
+				r.readTwo(ctx, client.TxPipelined)
+			}
+		}
+		crowd(workers, func(worker int) {
+			for n := range calls / workers {
 				if n%4 == 0 { // a passed deadline ends the connection as well
 					ctx, cancel := context.WithTimeout(t.Context(), rand.N(patience))
-					r.read(ctx, client)
+					call(ctx, client(worker), n)
 					cancel()
 					continue
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				early := time.AfterFunc(rand.N(patience), cancel)
-				r.read(ctx, client)
+				call(ctx, client(worker), n)
 				early.Stop()
 				cancel()
 			}
@@ -91,9 +129,9 @@ func TestCancelledReadsNeverCrossReplies(t *testing.T) {
 		proxy.Clear()
 		// Whatever a cancelled call left behind on a connection would answer one of these.
 		before := r.right.Load()
-		crowd(workers, func(int) {
+		crowd(workers, func(worker int) {
 			for range 10 {
-				r.read(t.Context(), client)
+				r.read(t.Context(), client(worker))
 			}
 		})
 		if settled := r.right.Load() - before; settled != workers*10 {
@@ -107,8 +145,10 @@ func TestCancelledReadsNeverCrossReplies(t *testing.T) {
 			proxy := redisconntest.NewProxy(t, server.Addr())
 			r := &readings{keys: 1000}
 			r.fill(t, server)
-			client := newPlain(t, &redis.Options{Addr: proxy.Addr(), ContextTimeoutEnabled: true})
-			scenario(t, client, proxy, r)
+			plain := func(protocol int) redis.UniversalClient {
+				return newPlain(t, &redis.Options{Addr: proxy.Addr(), Protocol: protocol, ContextTimeoutEnabled: true})
+			}
+			scenario(t, [2]redis.UniversalClient{plain(3), plain(2)}, proxy, r)
 			return r.check(t, false)
 		},
 		func(t *testing.T) string {
@@ -116,7 +156,10 @@ func TestCancelledReadsNeverCrossReplies(t *testing.T) {
 			proxy := redisconntest.NewProxy(t, server.Addr())
 			r := &readings{keys: 1000}
 			r.fill(t, server)
-			scenario(t, open(t, proxy.Addr(), nil), proxy, r)
+			here := func(protocol int) redis.UniversalClient {
+				return open(t, proxy.Addr(), func(cfg *redisconn.Config) { cfg.Connection.Protocol = protocol })
+			}
+			scenario(t, [2]redis.UniversalClient{here(3), here(2)}, proxy, r)
 			return r.check(t, true)
 		})
 }

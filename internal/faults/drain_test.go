@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/redisconn/redisconn"
+	"github.com/redisconn/redisconn/internal/faults"
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
@@ -41,12 +42,17 @@ func underLoad(t *testing.T, n int, client redis.UniversalClient, ledger *redisc
 }
 
 func TestShutdownUnderLoadLeavesNothingExecutedButUnacknowledged(t *testing.T) {
+	t.Run("replies late", func(t *testing.T) { drainUnderLoad(t, rowDrainLoad, 20*time.Millisecond) })
+	t.Run("replies at once", func(t *testing.T) { drainUnderLoad(t, rowDrainLoadFast, 0) })
+}
+
+func drainUnderLoad(t *testing.T, row *faults.Row, late time.Duration) {
 	const callers = 200
-	bothSides(t, rowDrainLoad,
+	bothSides(t, row,
 		func(t *testing.T) string {
 			server := redisconntest.NewServer(t)
 			proxy := redisconntest.NewProxy(t, server.Addr())
-			proxy.Delay(20 * time.Millisecond)
+			proxy.Delay(late)
 			client := newPlain(t, &redis.Options{Addr: proxy.Addr(), PoolSize: callers})
 			ledger := redisconntest.NewLedger("h")
 			var seen outcomes
@@ -62,7 +68,7 @@ func TestShutdownUnderLoadLeavesNothingExecutedButUnacknowledged(t *testing.T) {
 		func(t *testing.T) string {
 			server := redisconntest.NewServer(t)
 			proxy := redisconntest.NewProxy(t, server.Addr())
-			proxy.Delay(20 * time.Millisecond)
+			proxy.Delay(late)
 			client := open(t, proxy.Addr(), func(cfg *redisconn.Config) { cfg.Pool.Size = callers })
 			ledger := redisconntest.NewLedger("h")
 			var seen outcomes

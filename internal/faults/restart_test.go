@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -14,12 +15,13 @@ import (
 	"github.com/redisconn/redisconn/redisconntest"
 )
 
-// crash is what callers saw of a server that was killed and came back.
+// crash is what callers saw of a server that was gone for a while.
 type crash struct {
 	repeatable outcomes // GET and SET
 	adding     outcomes // HINCRBY, in the ledger
 	verdict    redisconntest.Audit
-	recovery   time.Duration // from the server's first answer to the first success of a caller
+	recovery   time.Duration // from the end of the fault to the first success of a caller
+	slowest    longest       // of all calls
 }
 
 // crashCallers is how many callers of each kind meet a crash.
@@ -29,19 +31,34 @@ const crashCallers = 50
 // HINCRBY, leaves it down for a second and starts it again.
 func killUnderLoad(t *testing.T, dial dialer) *crash {
 	t.Helper()
-	const callers, down = crashCallers, time.Second
 	server := redisconntest.NewServer(t, redisconntest.WithAppendOnly())
-	client := dial(t, server.Addr(), 0)
+	free := func() (context.Context, context.CancelFunc) { return t.Context(), func() {} }
+	return suffer(t, dial(t, server.Addr(), 0), server, free, func() {
+		server.Kill()
+		time.Sleep(time.Second) // the fault itself
+		server.Start()
+	})
+}
+
+// suffer has a fault, which returns when it is over, under 50 callers of GET and
+// SET and 50 of HINCRBY. It returns when they are at work again.
+func suffer(t *testing.T, client redis.UniversalClient, server *redisconntest.Server, bound func() (context.Context, context.CancelFunc), fault func()) *crash {
+	t.Helper()
+	const callers = crashCallers
 	ledger := redisconntest.NewLedger("h")
 	var c crash
 	var over atomic.Bool
 	var back, recovered atomic.Pointer[time.Time]
 	var all sync.WaitGroup
-	load := func(seen *outcomes, call func(worker, n int) error) {
+	load := func(seen *outcomes, call func(ctx context.Context, worker, n int) error) {
 		for worker := range callers {
 			all.Go(func() {
 				for n := 0; !over.Load(); n++ {
-					err := call(worker, n)
+					ctx, cancel := bound()
+					began := time.Now()
+					err := call(ctx, worker, n)
+					c.slowest.note(time.Since(began))
+					cancel()
 					seen.note(err)
 					if err == nil && back.Load() != nil {
 						now := time.Now()
@@ -52,20 +69,18 @@ func killUnderLoad(t *testing.T, dial dialer) *crash {
 			})
 		}
 	}
-	load(&c.repeatable, func(worker, n int) error {
+	load(&c.repeatable, func(ctx context.Context, worker, n int) error {
 		if n%2 == 0 {
-			return client.Set(t.Context(), "k", worker, 0).Err()
+			return client.Set(ctx, "k", worker, 0).Err()
 		}
-		return client.Get(t.Context(), "k").Err()
+		return client.Get(ctx, "k").Err()
 	})
-	load(&c.adding, func(worker, _ int) error { return ledger.Do(t.Context(), client, worker) })
+	load(&c.adding, func(ctx context.Context, worker, _ int) error { return ledger.Do(ctx, client, worker) })
 
 	redisconntest.Eventually(t, 5*time.Second, "the callers are at work", func() bool {
 		return c.repeatable.calls.Load() > 10*callers && c.adding.calls.Load() > 10*callers
 	})
-	server.Kill()
-	time.Sleep(down) // the fault itself
-	server.Start()
+	fault()
 	answered := time.Now()
 	back.Store(&answered)
 	redisconntest.Eventually(t, 10*time.Second, "a caller succeeds again", func() bool { return recovered.Load() != nil })
@@ -74,6 +89,7 @@ func killUnderLoad(t *testing.T, dial dialer) *crash {
 	over.Store(true)
 	all.Wait()
 	c.recovery = recovered.Load().Sub(answered)
+	awaitQuiet(t, server)
 	c.verdict = audit(t, ledger, server)
 	return &c
 }
@@ -162,6 +178,47 @@ func TestServerThatIsLoadingCostsNoCall(t *testing.T) {
 			verdict, seen := scenario(t, dialHere)
 			clean(t, verdict, seen)
 			return tally(verdict, seen)
+		})
+}
+
+// A link that goes silent looks like a server that thinks: nothing is refused and
+// nothing breaks, so only deadlines and probes tell.
+func TestALinkThatGoesSilentCostsNoCallMoreThanItsDeadline(t *testing.T) {
+	const deadline, slack, silent, patience = 250 * time.Millisecond, 100 * time.Millisecond, 6 * time.Second, 500 * time.Millisecond
+	bound := func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), deadline) }
+	scenario := func(t *testing.T, dial dialer) *crash {
+		server := redisconntest.NewServer(t)
+		proxy := redisconntest.NewProxy(t, server.Addr())
+		return suffer(t, dial(t, proxy.Addr(), 0), server, bound, func() {
+			proxy.Blackhole()
+			time.Sleep(silent) // the fault itself
+			proxy.Restore()
+		})
+	}
+	describe := func(c *crash) string {
+		return fmt.Sprintf("slowest call %s; first success after %s; %d of %d failed; %d twice", brief(c.slowest.get()), brief(c.recovery),
+			c.repeatable.failed.Load()+c.adding.failed.Load(), c.repeatable.calls.Load()+c.adding.calls.Load(), len(c.verdict.Twice))
+	}
+	bothSides(t, rowSilence,
+		func(t *testing.T) string { return describe(scenario(t, dialPlain)) },
+		func(t *testing.T) string {
+			var c *crash
+			within(t, patience, "the first success after the link came back", func() time.Duration {
+				c = scenario(t, dialHere)
+				return c.recovery
+			})
+			if slowest := c.slowest.get(); slowest > deadline+slack {
+				t.Errorf("the slowest call took %v, want at most %v", slowest, deadline+slack)
+			}
+			if len(c.verdict.Twice) > 0 {
+				t.Errorf("audit: %v", c.verdict)
+			}
+			for _, op := range c.verdict.ExecutedButFailed {
+				if !errors.Is(op.Err, redisconn.ErrMaybeApplied) {
+					t.Errorf("a call that was executed was told otherwise: %v", op.Err)
+				}
+			}
+			return describe(c)
 		})
 }
 

@@ -23,6 +23,8 @@ var (
 
 	rowDrainLoad = page.Row("shutdown under 200 INCR callers, replies 20 ms late",
 		"0 executed but reported as failed; the receipt says so; new calls are refused")
+	rowDrainLoadFast = page.Row("the same, replies at once",
+		"the same")
 	rowDrainStopped = page.Row("shutdown within 500 ms, 50 INCR in flight, server stopped (SIGSTOP)",
 		"back at the deadline + 100 ms; callers told maybe")
 	rowDrainBlocked = page.Row("shutdown within 500 ms, BLPOP 0 pending",
@@ -34,6 +36,14 @@ var (
 		"every call back within 350 ms")
 	rowStoppedFree = page.Row("server stopped for 5 s, 50 callers without a deadline",
 		"every call back within Timeouts.Operation (3 s) + 100 ms")
+	rowDetection = page.Row("server stopped (SIGSTOP) under calls with 100 ms deadlines: the time until somebody is told",
+		"health warns within 1 s; the state is down after 3 probes of 500 ms, within 2.5 s")
+	rowGrowth = page.Row("server stopped for 5 s, 500 calls a second with 100 ms deadlines: what the process holds more",
+		"no more after 5 s than after 1 s; calls at once: at most those of one deadline, times 1.2")
+	rowOverload = page.Row("overload: 2,000 callers, 200 allowed in flight (Pool.MaxInFlight), replies 500 ms late",
+		"those above the bound are refused within 5 ms, class overloaded; memory follows the bound")
+	rowSilence = page.Row("a link silent for 6 s, nothing refused or broken; 50 callers of GET and SET, 50 of HINCRBY, 250 ms deadlines",
+		"every call back within 350 ms; works again within 500 ms; 0 twice")
 	rowBudgets = page.Row("stopped, silent, unreachable or pool taken; GET, INCR, pipeline, transaction, WATCH; deadline 250 ms, none, cancel-only: the worst call, above its budget",
 		"at most 100 ms")
 	rowStarved = page.Row("60 BLPOP wait for 1 s, pool of 20: SET",
@@ -55,6 +65,8 @@ var (
 		"under 5 ms once known down, without a dial")
 
 	rowAbsent = page.Row("server absent for 4 s at start",
+		"Connect succeeds within 250 ms of its appearance")
+	rowAbsentBriefly = page.Row("server absent for 0.5 s at start",
 		"Connect succeeds within 250 ms of its appearance")
 	rowAbsentShort = page.Row("server absent, context of 1 s",
 		"fails within 1.1 s; names address, cause and attempts")
@@ -131,7 +143,7 @@ var (
 	rowSilentLink = page.Row("BLPOP without a timeout, server stopped (SIGSTOP)",
 		"the caller is told within Timeouts.Silence (here 2 s) + 1.5 s, and that it is maybe applied")
 
-	rowCrossed = page.Row("20,000 GET, each with a deadline or a cancellation within 10 ms, replies late and in slices",
+	rowCrossed = page.Row("20,000 GET in 12,000 calls, in turns alone, in a pipeline and in a transaction, a quarter over RESP 2, each call with a deadline or a cancellation within 10 ms; replies late and in slices",
 		"0 crossed replies")
 	rowTorn = page.Row("4,000 GET, replies byte by byte, every fiftieth torn in the middle by FIN or RST",
 		"0 crossed replies; value or typed error")

@@ -297,13 +297,20 @@ func TestPlannedFailoverLosesNoWriteThatTheGateHolds(t *testing.T) {
 func TestTransactionsLeaveADemotedMaster(t *testing.T) {
 	amongOthers(t)
 	const watched = 3 * time.Second
-	demote := func(t *testing.T, dial func(t *testing.T, s *redisconntest.Sentinel, sentinel string) redis.UniversalClient) (failed, tried int, moved time.Duration) {
+	type way func(client redis.UniversalClient, fn func(redis.Pipeliner) error) ([]redis.Cmder, error)
+	transaction := way(func(client redis.UniversalClient, fn func(redis.Pipeliner) error) ([]redis.Cmder, error) {
+		return client.TxPipelined(t.Context(), fn)
+	})
+	pipeline := way(func(client redis.UniversalClient, fn func(redis.Pipeliner) error) ([]redis.Cmder, error) {
+		return client.Pipelined(t.Context(), fn)
+	})
+	demote := func(t *testing.T, send way, dial func(t *testing.T, s *redisconntest.Sentinel, sentinel string) redis.UniversalClient) (failed, tried int, moved time.Duration) {
 		s := redisconntest.NewSentinel(t, redisconntest.WithSentinels(1))
 		proxy := redisconntest.NewProxy(t, s.SentinelAddrs()[0])
 		client := dial(t, s, proxy.Addr())
 		exec := func() error {
-			_, err := client.TxPipelined(t.Context(), func(p redis.Pipeliner) error {
-				p.Set(t.Context(), "a", "1", 0)
+			_, err := send(client, func(p redis.Pipeliner) error {
+				p.Incr(t.Context(), "a")
 				p.Set(t.Context(), "b", "1", 0)
 				return nil
 			})
@@ -343,7 +350,7 @@ func TestTransactionsLeaveADemotedMaster(t *testing.T) {
 	}
 	bothSides(t, rowSentinelReadOnly,
 		func(t *testing.T) string {
-			return figure(demote(t, func(t *testing.T, s *redisconntest.Sentinel, sentinel string) redis.UniversalClient {
+			return figure(demote(t, transaction, func(t *testing.T, s *redisconntest.Sentinel, sentinel string) redis.UniversalClient {
 				options := s.FailoverOptions()
 				options.SentinelAddrs = []string{sentinel}
 				client := redis.NewFailoverClient(options)
@@ -352,9 +359,13 @@ func TestTransactionsLeaveADemotedMaster(t *testing.T) {
 			}))
 		},
 		func(t *testing.T) string {
-			failed, tried, moved := demote(t, func(t *testing.T, s *redisconntest.Sentinel, sentinel string) redis.UniversalClient {
+			dial := func(t *testing.T, s *redisconntest.Sentinel, sentinel string) redis.UniversalClient {
 				return openSentinel(t, s, func(cfg *redisconn.Config) { cfg.Connection.Addrs = []string{sentinel} })
-			})
+			}
+			if failed, tried, moved := demote(t, pipeline, dial); failed > 0 || moved == 0 {
+				t.Errorf("%d of %d pipelines failed", failed, tried)
+			}
+			failed, tried, moved := demote(t, transaction, dial)
 			if failed > 0 || moved == 0 {
 				t.Errorf("%d of %d transactions failed", failed, tried)
 			}

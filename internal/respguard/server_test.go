@@ -3,12 +3,11 @@ package respguard_test
 import (
 	"fmt"
 	"net"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/redisconn/redisconn/internal/respguard"
+	"github.com/redisconn/redisconn/redisconntest"
 )
 
 // DEBUG PROTOCOL makes a server send one reply of each type it has; COMMAND DOCS is the deepest and one of the most
@@ -42,29 +41,14 @@ func TestARealServerStaysWithinTheDefaults(t *testing.T) {
 // dialRedis starts a redis-server for this test and connects to it.
 func dialRedis(t *testing.T) net.Conn {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
+	server := redisconntest.NewServer(t, redisconntest.WithUnixSocket(), redisconntest.WithDirective("enable-debug-command", "yes"))
+	conn, err := net.Dial(server.Network(), server.Addr())
 	if err != nil {
-		t.Skipf("no redis-server to compare with: %v", err)
-	}
-	socket := filepath.Join(t.TempDir(), "redis.sock")
-	server := exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no",
-		"--dir", filepath.Dir(socket), "--enable-debug-command", "yes")
-	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		server.Process.Kill()
-		server.Wait()
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("unix", socket)
-		if err == nil {
-			conn.SetDeadline(deadline.Add(10 * time.Second))
-			t.Cleanup(func() { conn.Close() })
-			return conn
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("redis-server does not answer: %v", err)
-		}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
 	}
+	return conn
 }

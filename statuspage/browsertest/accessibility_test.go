@@ -3,6 +3,8 @@ package browsertest
 import (
 	_ "embed"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -39,6 +41,41 @@ func TestThePageIsForEveryReader(t *testing.T) {
 	s.server.Close()
 	b.await("the loss", linkText+`.startsWith("this page lost its server")`)
 	check("lost")
+}
+
+// A check that finds nothing wrong may be one that finds nothing. Each of these
+// breaks the page as a careless change would.
+func TestTheCheckForEveryReaderFindsWhatIsBroken(t *testing.T) {
+	s := newScene(t, statuspage.Options{})
+	b := newBrowser(t, 1200, 900)
+	for _, c := range []struct{ harm, finding string }{
+		{`document.querySelector("h1").style.color = "rgb(200, 200, 200)"`, "contrast 1."},
+		{`document.querySelector("section.client").removeAttribute("aria-labelledby")`, "no name: <section"},
+		{`document.querySelector("h2").removeAttribute("id")`, "a label is missing: client-1-name"},
+		{`document.querySelector("h2").outerHTML = '<h4 id="client-1-name">cache</h4>'`, "a heading skips a level: <h4"},
+		{`document.querySelector(".scroll").removeAttribute("tabindex")`, "cannot be scrolled with keys: <div"},
+	} {
+		b.open(s.url)
+		b.await("a live page", linkText+` === "live"`)
+		found := value[[]string](b, "(() => {"+c.harm+"\nreturn (\n"+accessibility+"\n)})()")
+		if !slices.ContainsFunc(found, func(wrong string) bool { return strings.HasPrefix(wrong, c.finding) }) {
+			t.Errorf("after %s the check finds %q, want %s", c.harm, found, c.finding)
+		}
+	}
+}
+
+// A page without a style for the dark would pass every check of contrast twice.
+func TestThePageIsDarkWhereItsReaderIs(t *testing.T) {
+	s := newScene(t, statuspage.Options{})
+	b := newBrowser(t, 1200, 900)
+	b.open(s.url)
+	brightness := func(scheme string) int {
+		b.prefer("prefers-color-scheme", scheme)
+		return value[int](b, `getComputedStyle(document.body).backgroundColor.match(/\d+/g).reduce((sum, channel) => sum + Number(channel), 0)`)
+	}
+	if light, dark := brightness("light"), brightness("dark"); light < 3*200 || dark > 3*60 {
+		t.Errorf("the ground adds up to %d in the light and to %d in the dark", light, dark)
+	}
 }
 
 // prefer sets what a reader's system prefers.

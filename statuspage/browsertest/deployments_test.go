@@ -38,7 +38,7 @@ func newDeployments(t *testing.T) (s *scene, lost, silent string) {
 		s.clients[name] = client
 	}
 	s.client = s.clients["orders"]
-	s.mount(t, statuspage.Options{Title: "Redis of orders-api"})
+	s.mount(t, statuspage.Options{})
 	s.work(t)
 	if *screenshots != "" {
 		time.Sleep(30 * time.Second) // a picture needs a past

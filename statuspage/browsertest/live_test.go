@@ -46,6 +46,7 @@ func TestThePageShowsAnOutageAndItsEndWhileTheyHappen(t *testing.T) {
 	s.redis.Kill()
 	b.await("the outage", stateIs+`("down")`)
 	b.await("the remedy", alertText+`.includes("check that redis-server runs")`)
+	b.await("the check", `document.querySelector(".alert a[href$='#rc-n010']").textContent === "RC-N010"`)
 	if !value[bool](b, undisturbed) {
 		t.Error("the outage moved the focus, or what the reader had opened")
 	}
@@ -133,12 +134,13 @@ func TestAReaderForWhomThereIsNoStreamReloads(t *testing.T) {
 }
 
 func TestEveryClientHasItsPlaceOnThePage(t *testing.T) {
-	s := newScene(t, statuspage.Options{})
+	s := newService(t)
 	idle, err := redisconn.New(redisconn.Config{}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.clients["sessions"] = idle
+	s.mount(t, statuspage.Options{})
 	b := newBrowser(t, 1200, 900)
 	b.open(s.url)
 	b.await("both clients", `document.querySelectorAll("nav a").length === 2 && document.querySelectorAll(".client").length === 2`)

@@ -24,12 +24,13 @@ const canary = "cAnaRy-password-7x"
 // scene is a service with a page: its Redis, a client with something to do, and
 // what the page has said so far.
 type scene struct {
-	redis   *redisconntest.Server
-	client  *redisconn.Client
-	clients redisconn.Named
-	page    *statuspage.Page
-	server  *httptest.Server
-	url     string
+	redis        *redisconntest.Server
+	client       *redisconn.Client
+	clients      redisconn.Named
+	explanations map[string]redisconn.Explanation
+	page         *statuspage.Page
+	server       *httptest.Server
+	url          string
 
 	mu   sync.Mutex // guards said
 	said []byte     // all responses
@@ -37,8 +38,28 @@ type scene struct {
 
 var quiet = redisconn.WithLogger(slog.New(slog.DiscardHandler))
 
+// hints are a doctor's, of the failure that the outages of these tests are.
+func hints(class redisconn.Class) statuspage.Hint {
+	if class != redisconn.ClassRefused {
+		return statuspage.Hint{}
+	}
+	return statuspage.Hint{
+		Check: "RC-N010", Command: "redisconn doctor --only RC-N010",
+		Link: "https://github.com/redisconn/redisconn/blob/main/docs/checks.md#rc-n010",
+	}
+}
+
 // newScene starts a service whose page is mounted under a prefix.
 func newScene(t *testing.T, options statuspage.Options) *scene {
+	t.Helper()
+	s := newService(t)
+	s.mount(t, options)
+	return s
+}
+
+// newService starts a service without its page, to which clients may be added until
+// there is one.
+func newService(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{redis: redisconntest.NewServer(t, redisconntest.WithPassword(canary))}
 	builder := redisconn.NewBuilder().Environ("REDIS_", []string{
@@ -56,17 +77,17 @@ func newScene(t *testing.T, options statuspage.Options) *scene {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = s.client.Drain(context.Background()) }) // whatever became of its server
-	options.Explanations = map[string]redisconn.Explanation{"cache": explanation}
-	if options.Title == "" {
-		options.Title = "Redis of orders-api"
-	}
+	s.explanations = map[string]redisconn.Explanation{"cache": explanation}
 	s.clients = redisconn.Named{"cache": s.client}
-	s.mount(t, options)
 	return s
 }
 
 // mount serves the page of the clients.
 func (s *scene) mount(t *testing.T, options statuspage.Options) {
+	options.Hints, options.Explanations = hints, s.explanations
+	if options.Title == "" {
+		options.Title = "Redis of orders-api"
+	}
 	s.page = statuspage.New(s.clients, options)
 	s.page.Start()
 	t.Cleanup(s.page.Close)
