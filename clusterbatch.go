@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -134,6 +135,7 @@ func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmde
 		if c.attempt(ctx, all, sent, replicas) {
 			return
 		}
+		c.remedyErrands(ctx, sent, batch.lastTried())
 		var again []*errand
 		for _, group := range byOrder(sent) {
 			from := tail(group, (*errand).isOpen)
@@ -161,6 +163,7 @@ func (c *Client) sendErrands(ctx context.Context, batch *call, cmds []redis.Cmde
 			c.failErrands(ctx, batch, sent)
 			return
 		}
+		batch.tried = time.Now()
 	}
 }
 
@@ -277,6 +280,21 @@ func (n *clusterNode) sendShare(ctx context.Context, share []*errand, news <-cha
 	}
 }
 
+// remedyErrands is remedied for each kind of failure among errands.
+func (c *Client) remedyErrands(ctx context.Context, errands []*errand, attempted time.Time) {
+	mended := map[Class]bool{}
+	for _, e := range errands {
+		if !e.isOpen() {
+			continue
+		}
+		class := e.failed.class
+		if _, known := mended[class]; !known {
+			mended[class] = c.remedied(ctx, e.failed, attempted)
+		}
+		e.failed.mended = mended[class]
+	}
+}
+
 // noticedAll tells the monitor of the failures among errands, and finds out what
 // of each is to be told.
 func (c *Client) noticedAll(ctx context.Context, errands []*errand) {
@@ -315,15 +333,19 @@ func (c *Client) failErrands(ctx context.Context, batch *call, errands []*errand
 // that a dead shard holds up nothing else.
 func soonest(errands []*errand) failure {
 	for _, e := range errands {
-		if !awaitsNews(e.failed) {
+		if awaitsNews(e.failed) == nil {
 			return e.failed
 		}
 	}
 	return errands[0].failed
 }
 
-// awaitsNews reports whether only a change of the cluster can help.
-func awaitsNews(f failure) bool {
+// awaitsNews returns the node that failed where only a change of the cluster can
+// help; nil elsewhere, as where the next attempt is made with other credentials.
+func awaitsNews(f failure) *nodeError {
 	var at *nodeError
-	return errors.As(f.err, &at) && at.news != nil
+	if f.mended || !errors.As(f.err, &at) || at.news == nil {
+		return nil
+	}
+	return at
 }

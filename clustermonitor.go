@@ -2,6 +2,7 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -31,6 +32,8 @@ type clusterWatch struct {
 	policy  HealthConfig
 	nodes   map[string]*nodeWatch
 	asked   time.Time // when a node was last asked who serves what
+	sought  time.Time // when the seeds were last asked for one that answers
+	vain    error     // why none did
 }
 
 // nodeWatch is what is known of one node. A sample owns it while it is made.
@@ -48,6 +51,7 @@ type nodeWatch struct {
 	// It has its own time, so that a node that hangs holds up no other.
 	calling chan called
 	hangUp  context.CancelFunc
+	tried   time.Time // when the last attempt to connect began
 
 	misses      int
 	missed      time.Time // when the first of them was
@@ -178,6 +182,7 @@ func (n *nodeWatch) sample(ctx context.Context, limit time.Duration) {
 		}
 	}
 	n.drop()
+	n.tried = time.Now()
 	p, facts, err := n.target.verifyServer(ctx, n.node.addr, nil)
 	n.meet(called{p, facts, err})
 	if n.err == nil {
@@ -186,10 +191,21 @@ func (n *nodeWatch) sample(ctx context.Context, limit time.Duration) {
 	n.count()
 }
 
+// isVain reports whether an attempt that failed with err a moment ago is not worth
+// another one yet: only somebody's intervention can help. The others may go on at
+// the pace of the looks.
+func isVain(err error, tried time.Time) bool {
+	return time.Since(tried) < fatalRecheck && err != nil && diagnose(err).class.Info().Fatal
+}
+
 // callAgain tries to reach a dead node. It does not wait for the outcome, which
 // is met by one of the next looks.
 func (n *nodeWatch) callAgain(life context.Context) {
 	if n.calling == nil {
+		if isVain(n.err, n.tried) {
+			return
+		}
+		n.tried = time.Now()
 		calling := make(chan called, 1)
 		ctx, cancel := context.WithCancel(life)
 		n.calling, n.hangUp = calling, cancel
@@ -267,8 +283,9 @@ func (n *nodeWatch) end() {
 }
 
 // judge decides whether a node is dead, by the rules for a single server: one
-// refusal is proof, silence needs FailAfter misses. Its calls are brought back by
-// cutting their connections, and none is sent there until it answers again.
+// refusal is proof, silence needs FailAfter misses. The calls that a silent one holds
+// are brought back by cutting their connections, and none is sent there until it
+// answers again.
 func (w *clusterWatch) judge(n *nodeWatch) {
 	was := n.node.dead.Load()
 	if n.judged != n.state {
@@ -293,12 +310,15 @@ func (w *clusterWatch) judge(n *nodeWatch) {
 		cause: &ConnectError{Stage: stageOf(n.err), Addr: n.node.addr, Class: f.class, Attempts: n.misses, Err: cause(n.err)},
 		since: time.Now(), waiting: true, over: make(chan struct{}),
 	})
-	links := &w.target.dialer.links
-	if !isDecisive(f.class) { // it says nothing; a shard does not wait for Timeouts.Silence
-		links.suspect(n.node.addr)
-		w.client.cutSilent(links, n.node.addr, time.Since(n.missed))
+	var reply redis.Error
+	if !f.class.Info().Fatal && !errors.As(n.err, &reply) { // one that says why answers the calls that it has as well
+		links := &w.target.dialer.links
+		if !isDecisive(f.class) { // it says nothing; a shard does not wait for Timeouts.Silence
+			links.suspect(n.node.addr)
+			w.client.cutSilent(links, n.node.addr, time.Since(n.missed))
+		}
+		links.cut(n.node.addr)
 	}
-	links.cut(n.node.addr)
 	w.cluster.doubt("")
 	w.tell("node is dead: "+f.class.Info().Meaning+": "+peerText(cause(n.err)), n.node.addr, f.class)
 }
@@ -367,20 +387,6 @@ func (w *clusterWatch) ask(ctx context.Context, hint *string) (*topology, error)
 		}
 	}
 	return w.askSeeds(ctx)
-}
-
-// askSeeds asks the servers that the configuration names, when no node knows at
-// the address where it was: their names may stand for other addresses now.
-func (w *clusterWatch) askSeeds(ctx context.Context) (*topology, error) {
-	other := *w.target
-	other.config.Mode = ModeCluster // it was found to be one
-	p, _, err := other.verifySeeds(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	p.close()
-	w.asked = time.Now()
-	return other.cluster.table.Load().topology, nil
 }
 
 // close ends the probes.

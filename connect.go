@@ -179,7 +179,7 @@ func (c *Client) install(t *target, p *probe, facts serverFacts) bool {
 	if c.life.Err() != nil {
 		return false
 	}
-	c.generation.Store(newGeneration(1, t, c))
+	c.use(newGeneration(1, t, c))
 	if t.cluster != nil {
 		c.subscriptions.begin(c.newClusterSubscribers(t))
 	} else {

@@ -108,6 +108,7 @@ var others = map[string]string{
 	"connection.client_name": "orders", "connection.protocol": "2", "connection.compat": "true",
 	"sentinel.master": "orders-master", "sentinel.username": "watcher", "sentinel.password": "s3nt1n3l", "sentinel.password_file": "/run/secrets/sentinel",
 	"sentinel.tls": "on", "sentinel.ca_file": "/etc/sentinel-ca.pem", "sentinel.cert_file": "/etc/sentinel.pem", "sentinel.key_file": "/etc/sentinel-key.pem",
+	"sentinel.ca": "the sentinels' authority", "sentinel.cert": "a certificate for sentinels", "sentinel.key": "a key for sentinels",
 	"sentinel.server_name": "sentinel.internal", "sentinel.write_gate": "true",
 	"tls.enabled": "true", "tls.ca_file": "/etc/ca.pem", "tls.cert_file": "/etc/client.pem", "tls.key_file": "/etc/client key.pem",
 	"tls.ca": `-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----`, "tls.cert": "a certificate", "tls.key": "a key",
@@ -125,7 +126,7 @@ var others = map[string]string{
 }
 
 // excluded are the fields that another one of others contradicts: their files.
-var excluded = []string{"connection.password", "sentinel.password", "tls.ca", "tls.cert", "tls.key"}
+var excluded = []string{"connection.password", "sentinel.password", "sentinel.ca", "sentinel.cert", "sentinel.key", "tls.ca", "tls.cert", "tls.key"}
 
 // everything is a valid configuration in which every field differs from its
 // default, but for those that their file excludes.

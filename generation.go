@@ -19,10 +19,10 @@ import (
 type generation struct {
 	*target
 	number   int
-	since    time.Time
-	users    tally                 // who uses it now; one that was replaced ends when they have left
-	lent     redis.UniversalClient // what Unwrap lends
-	*drivers                       // of the one server; nil on a cluster, whose nodes have their own
+	since    atomic.Pointer[time.Time] // it is in use; nil while a call may still take the one before it
+	users    tally                     // who uses it now; one that was replaced ends when they have left
+	lent     redis.UniversalClient     // what Unwrap lends
+	*drivers                           // of the one server; nil on a cluster, whose nodes have their own
 	breakers dialBreakers
 	strayed  atomic.Bool // it was told that this one server is a node of a cluster
 }
@@ -30,7 +30,7 @@ type generation struct {
 // newGeneration makes the driver clients. It dials nothing, unless the
 // configuration asks for idle connections in advance.
 func newGeneration(number int, t *target, c *Client) *generation {
-	g := &generation{target: t, number: number, since: time.Now(), users: newTally(unbounded)}
+	g := &generation{target: t, number: number, users: newTally(unbounded)}
 	if t.cluster == nil {
 		g.drivers = newDrivers(c, g, t.addr, driverOptions)
 		g.lent = g.direct

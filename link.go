@@ -62,6 +62,9 @@ func (e *linkError) class() Class {
 		return replyClass(string(reply))
 	}
 	class := transportClass(e.err)
+	if known, ok := e.err.(*ConnectError); ok { // of a node that the monitor found dead
+		class = known.Class
+	}
 	if class == ClassTimeout && e.phase == phaseDial {
 		return ClassUnreachable
 	}

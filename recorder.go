@@ -21,7 +21,7 @@ const (
 	EventDrained      EventKind = "drained"       // Took, Detail: the receipt
 
 	EventGeneration     EventKind = "generation"      // another generation took over: Attempt: its number, Took: how long the change took, Detail: why
-	EventReloadFailed   EventKind = "reload-failed"   // the old generation keeps serving: Stage, Class, Detail
+	EventReloadFailed   EventKind = "reload-failed"   // the old generation keeps serving: Stage, Class, Node: the one that refused, Detail
 	EventTopology       EventKind = "topology"        // nodes or roles changed: Node, Detail
 	EventAddressRefused EventKind = "address-refused" // Redis named an address outside the allow-list: Node, Detail
 	EventLinkSilent     EventKind = "link-silent"     // a connection was closed for its silence: Node, Took, Detail

@@ -113,8 +113,7 @@ func (p retryPolicy) backoff(attempts int) time.Duration {
 // end of an outage. What reached the server is charged to the retry budget; a
 // connection that could not be opened put no load on it.
 func (c *Client) pause(ctx context.Context, call *call, f failure) error {
-	var at *nodeError
-	if errors.As(f.err, &at) && at.news != nil {
+	if at := awaitsNews(f); at != nil {
 		return c.pauseForNews(ctx, at)
 	}
 	if reachedServer(f) && !isPaid(f) && !c.retries.budget.take() {

@@ -1,9 +1,15 @@
 package redisconn
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 )
 
 // namesCluster reports whether the configuration itself says that the servers
@@ -13,13 +19,17 @@ func (c Config) namesCluster() bool {
 	return c.Mode == ModeCluster || c.Mode == ModeAuto && len(c.Connection.Addrs) > 1 && !c.asksSentinels()
 }
 
-// verifySeeds is verify for one of the servers that the configuration names: the
-// first that commands will work on. It finds out whether it is one of a cluster.
-func (t *target) verifySeeds(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
-	addrs := t.config.Connection.Addrs
-	if len(addrs) < 2 {
-		addrs = []string{t.addr}
+// seeds are the servers that the configuration names.
+func (t *target) seeds() []string {
+	if addrs := t.config.Connection.Addrs; len(addrs) > 1 {
+		return slices.Clone(addrs)
 	}
+	return []string{t.addr}
+}
+
+// verifySeeds is verify for one of several servers: the first that commands will
+// work on. It finds out whether it is one of a cluster.
+func (t *target) verifySeeds(ctx context.Context, addrs []string, report stageReporter) (*probe, serverFacts, error) {
 	var failures []error
 	for _, addr := range addrs {
 		p, facts, err := t.verifyServer(ctx, addr, report)
@@ -35,6 +45,32 @@ func (t *target) verifySeeds(ctx context.Context, report stageReporter) (*probe,
 		}
 	}
 	return nil, serverFacts{}, joinSeeds(addrs, failures)
+}
+
+// errNoOtherSeeds: every server that the configuration names is a node that is watched.
+var errNoOtherSeeds = errors.New("the configuration names no other server")
+
+// askSeeds asks the servers that the configuration names, when no node knows at
+// the address where it was: their names may stand for other addresses now. The
+// nodes themselves are called again in any case.
+func (w *clusterWatch) askSeeds(ctx context.Context) (*topology, error) {
+	if isVain(w.vain, w.sought) {
+		return nil, w.vain
+	}
+	seeds := slices.DeleteFunc(w.target.seeds(), func(addr string) bool { return w.nodes[addr] != nil })
+	if len(seeds) == 0 {
+		return nil, errNoOtherSeeds
+	}
+	w.sought = time.Now()
+	other := *w.target
+	other.config.Mode = ModeCluster // it was found to be one
+	p, _, err := other.verifySeeds(ctx, seeds, nil)
+	if w.vain = err; err != nil {
+		return nil, err
+	}
+	p.close()
+	w.asked = time.Now()
+	return other.cluster.table.Load().topology, nil
 }
 
 // joinSeeds makes one error of what each of several servers answered, of the stage
@@ -99,6 +135,35 @@ func (t *target) noCluster(found string) error {
 		return &modeError{found, "give one address: several mean a cluster"}
 	}
 	return &modeError{found, "set mode to standalone or auto, or use the scheme redis"}
+}
+
+// verifyNodes holds t against every node of its cluster that answers to the old
+// generation: each has its own passwords and certificates, and what only some of
+// them know yet would take the others away. Nodes that are dead, or do not answer in
+// time, have no say, nor has the seed that was verified.
+func (t *target) verifyNodes(ctx context.Context, old *generation, seed string) error {
+	if t.cluster == nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, t.config.Timeouts.Dial)
+	defer cancel()
+	addrs := slices.Sorted(maps.Keys(t.cluster.nodes)) // nobody else has them yet
+	refusals := make([]error, len(addrs))
+	var all sync.WaitGroup
+	for i, addr := range addrs {
+		if addr == seed || old.knownDead(addr) != nil {
+			continue
+		}
+		all.Go(func() {
+			p, _, err := t.verifyServer(limited, addr, nil)
+			p.close()
+			if err != nil && diagnose(err).class.Info().Fatal {
+				refusals[i] = &nodeError{addr: addr, err: err}
+			}
+		})
+	}
+	all.Wait()
+	return cmp.Or(errors.Join(refusals...), endOf(ctx))
 }
 
 // clusterMode is how HELLO and INFO name the mode of a cluster's node.

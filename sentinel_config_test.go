@@ -105,8 +105,13 @@ func TestWhatIsWrongWithASentinelDeployment(t *testing.T) {
 		"a password":         {sentinel(func(s *redisconn.SentinelConfig) { s.Password = canary + "\n" }), "sentinel.password", "line break"},
 		"two passwords":      {sentinel(func(s *redisconn.SentinelConfig) { s.Password, s.PasswordFile = canary, "/run/pw" }), "sentinel.password", "keep one"},
 		"half a certificate": {sentinel(func(s *redisconn.SentinelConfig) { s.TLS, s.CertFile = redisconn.SentinelTLSOn, "/c.pem" }), "sentinel.cert_file", "needs its key"},
-		"a server's name":    {sentinel(func(s *redisconn.SentinelConfig) { s.TLS, s.ServerName = redisconn.SentinelTLSOn, "a b" }), "sentinel.server_name", "no host name"},
-		"unheard TLS":        {sentinel(func(s *redisconn.SentinelConfig) { s.CAFile = "/ca.pem" }), "sentinel.ca_file", "sentinel.tls is on"},
+		"half a text":        {sentinel(func(s *redisconn.SentinelConfig) { s.TLS, s.Key = redisconn.SentinelTLSOn, canary }), "sentinel.key", "needs its key"},
+		"two authorities": {sentinel(func(s *redisconn.SentinelConfig) {
+			s.TLS, s.CA, s.CAFile = redisconn.SentinelTLSOn, "a certificate", "/ca.pem"
+		}), "sentinel.ca_file", "keep one"},
+		"unheard texts":   {sentinel(func(s *redisconn.SentinelConfig) { s.CA = "a certificate" }), "sentinel.ca", "sentinel.tls is on"},
+		"a server's name": {sentinel(func(s *redisconn.SentinelConfig) { s.TLS, s.ServerName = redisconn.SentinelTLSOn, "a b" }), "sentinel.server_name", "no host name"},
+		"unheard TLS":     {sentinel(func(s *redisconn.SentinelConfig) { s.CAFile = "/ca.pem" }), "sentinel.ca_file", "sentinel.tls is on"},
 		"standalone": {func(c *redisconn.Config) {
 			c.Mode, c.Sentinel.Master = redisconn.ModeStandalone, "mymaster"
 		}, "sentinel.master", "nothing says"},

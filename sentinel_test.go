@@ -217,6 +217,12 @@ func TestTheLinkToSentinelsHasTLSOfItsOwn(t *testing.T) {
 				c.Sentinel.TLS, c.Sentinel.CAFile, c.Sentinel.ServerName = redisconn.SentinelTLSOn, watchers.CAFile(), "localhost"
 				c.Sentinel.CertFile, c.Sentinel.KeyFile = own.CertFile, own.KeyFile
 			}},
+		"sentinels alone, from variables": {[]redisconntest.SentinelOption{redisconntest.WithSentinels(1, redisconntest.WithTLS(watchers), redisconntest.WithTLSClientAuth())},
+			func(c *redisconn.Config) {
+				cert, key := watchers.ClientCert().PEM()
+				c.Sentinel.TLS, c.Sentinel.CA = redisconn.SentinelTLSOn, string(watchers.PEM())
+				c.Sentinel.Cert, c.Sentinel.Key = strings.ReplaceAll(string(cert), "\n", `\n`), redisconn.Secret(key)
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := redisconntest.NewSentinel(t, append(c.opts, redisconntest.WithReplicas(0))...)

@@ -24,6 +24,9 @@ type SentinelConfig struct {
 	CAFile     string // with TLS on: PEM bundle that signs the sentinels; default the system's roots
 	CertFile   string // with TLS on: PEM certificate of this client; needs KeyFile
 	KeyFile    string // with TLS on: PEM private key of this client; needs CertFile
+	CA         string // with TLS on: what CAFile would hold, for secrets that come in variables
+	Cert       string // with TLS on: what CertFile would hold; needs Key
+	Key        Secret // with TLS on: what KeyFile would hold; needs Cert
 	ServerName string // with TLS on: name the sentinels' certificates must carry; default the host of each address
 
 	// WriteGate holds writes, inside their own time budget, from the sentinels'
@@ -57,8 +60,8 @@ func (c *Config) sentinelTLS() TLSConfig {
 		return TLSConfig{}
 	case SentinelTLSOn:
 		return TLSConfig{
-			Enabled: true, CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile, ServerName: s.ServerName, MinVersion: c.TLS.MinVersion,
-			ExpiryWarning: cmp.Or(c.TLS.ExpiryWarning, defaultExpiryWarning),
+			Enabled: true, CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile, CA: s.CA, Cert: s.Cert, Key: s.Key,
+			ServerName: s.ServerName, MinVersion: c.TLS.MinVersion, ExpiryWarning: cmp.Or(c.TLS.ExpiryWarning, defaultExpiryWarning),
 		}
 	}
 	return c.TLS

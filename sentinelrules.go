@@ -32,6 +32,13 @@ var sentinelRules = slices.Concat([]rule{
 		return when(raw.Sentinel.Password != "" && raw.Sentinel.PasswordFile != "",
 			"both a password and a file that holds one are given", "keep one of the two")
 	}},
+	contradicts("sentinel.ca_file", "sentinel.ca"),
+	contradicts("sentinel.cert_file", "sentinel.cert"),
+	contradicts("sentinel.key_file", "sentinel.key"),
+	{[]string{"sentinel.cert", "sentinel.key"}, func(raw, full *Config) (string, string) {
+		return when((raw.Sentinel.Cert == "") != (raw.Sentinel.Key == ""),
+			"a client's certificate needs its key and the key its certificate", "give both cert and key, or neither")
+	}},
 	{[]string{"sentinel.cert_file", "sentinel.key_file"}, func(raw, full *Config) (string, string) {
 		return when((raw.Sentinel.CertFile == "") != (raw.Sentinel.KeyFile == ""),
 			"a client's certificate needs its key and the key its certificate", "give both cert_file and key_file, or neither")
@@ -42,7 +49,7 @@ var sentinelRules = slices.Concat([]rule{
 	}},
 },
 	rulesFor(onlyWithSentinels, "sentinel.master", "sentinel.username", "sentinel.password", "sentinel.password_file", "sentinel.tls", "sentinel.write_gate"),
-	rulesFor(onlyWithSentinelTLS, "sentinel.ca_file", "sentinel.cert_file", "sentinel.key_file", "sentinel.server_name"),
+	rulesFor(onlyWithSentinelTLS, "sentinel.ca_file", "sentinel.cert_file", "sentinel.key_file", "sentinel.ca", "sentinel.cert", "sentinel.key", "sentinel.server_name"),
 )
 
 func onlyWithSentinels(f field) rule {

@@ -16,6 +16,14 @@ func (c *Client) current() *generation {
 	}
 }
 
+// use makes g the generation that calls take. Its time is noted afterwards: a call
+// that began before that may have taken the old one, see [Client.remedied].
+func (c *Client) use(g *generation) {
+	c.generation.Store(g)
+	now := time.Now()
+	g.since.Store(&now)
+}
+
 // successor is a target that takes over, verified.
 type successor struct {
 	target *target
@@ -42,7 +50,7 @@ func (c *Client) succeed(s successor) bool {
 	}
 	old := c.generation.Load()
 	next := newGeneration(old.number+1, s.target, c)
-	c.generation.Store(next)
+	c.use(next)
 	c.counts.reloads.Add(1)
 	c.monitor.Load().adopt(s, next.number)
 	if s.grace != noHurry {

@@ -92,7 +92,7 @@ type probe struct {
 func (t *target) verify(ctx context.Context, report stageReporter) (*probe, serverFacts, error) {
 	switch {
 	case t.sentinels == nil:
-		return t.verifySeeds(ctx, report)
+		return t.verifySeeds(ctx, t.seeds(), report)
 	case t.addr == "":
 		return t.verifyMaster(ctx, report)
 	}

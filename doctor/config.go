@@ -21,9 +21,9 @@ const (
 // certificates that a variable holds in their place.
 var fileChecks = map[string]string{
 	"connection.password_file": idPasswordFile, "sentinel.password_file": idPasswordFile,
-	"tls.ca_file": idAuthorities, "tls.ca": idAuthorities, "sentinel.ca_file": idAuthorities,
-	"tls.cert_file": idCertificate, "tls.cert": idCertificate, "sentinel.cert_file": idCertificate,
-	"tls.key_file": idCertificate, "tls.key": idCertificate, "sentinel.key_file": idCertificate,
+	"tls.ca_file": idAuthorities, "tls.ca": idAuthorities, "sentinel.ca_file": idAuthorities, "sentinel.ca": idAuthorities,
+	"tls.cert_file": idCertificate, "tls.cert": idCertificate, "sentinel.cert_file": idCertificate, "sentinel.cert": idCertificate,
+	"tls.key_file": idCertificate, "tls.key": idCertificate, "sentinel.key_file": idCertificate, "sentinel.key": idCertificate,
 }
 
 // configChecks are those of the configuration, with one for each lint.

@@ -132,12 +132,12 @@ var (
 	rowOOM        = page.Row("refused: OOM", "class oom, at once, not sent again")
 	rowBusy       = page.Row("refused: BUSY", "class busy, at once, not sent again")
 
-	rowPassword = page.Row("password rotated: added, put into its file, old one removed, every connection killed; 20 callers of GET and SET",
-		"0 failed")
-	rowCertificates = page.Row("authority and certificates rotated on disk, every connection killed; 20 callers of GET and SET",
-		"0 failed")
-	rowForceReconnect = page.Row("ForceReconnect under 50 callers of HINCRBY",
-		"0 failed, 0 twice; no connection is left of those there were")
+	rowsPassword = onEveryTopology("password rotated: added, put into its file, old one removed, every connection killed; 20 callers of GET and SET",
+		"0 failed, 0 abandoned")
+	rowsCertificates = onEveryTopology("authority and certificates rotated on disk, every connection killed; 20 callers of GET and SET",
+		"0 failed, 0 abandoned")
+	rowsForceReconnect = onEveryTopology("ForceReconnect under 50 callers of HINCRBY",
+		"0 failed, 0 abandoned, 0 twice; no connection is left of those there were")
 	rowRevoked = page.Row("user revoked, connections killed, static password; 20 callers for 3 s: attempts to authenticate",
 		"at most one a second once it is known; callers told auth, at once")
 	rowSilentLink = page.Row("BLPOP without a timeout, server stopped (SIGSTOP)",
