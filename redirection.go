@@ -76,9 +76,11 @@ func (c *Client) misplaced(err error) Class {
 		return ClassTryAgain
 	}
 	if g.strayed.CompareAndSwap(false, true) {
-		detail := "the server is a node of a cluster and sends commands on to others, where a client of one server does not go: " + peerText(err)
-		c.recorder.record(Event{Kind: EventTopology, Node: g.addr, Class: ClassMoved, Detail: detail})
-		c.log.Warn("redis: "+detail, "node", g.addr, "next", ClassMoved.Info().Next)
+		c.recorder.record(Event{
+			Kind: EventTopology, Node: g.addr, Class: ClassMoved,
+			Detail: "the server is a node of a cluster and sends commands on to others, where a client of one server does not go: " + peerText(err),
+		})
+		c.log.Warn("redis sends commands on to other nodes, where a client of one server does not go", "node", g.addr, "error", peerText(err), "next", ClassMoved.Info().Next)
 	}
 	return ClassMoved
 }
