@@ -1,5 +1,6 @@
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CYCLONEDX   ?= github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
 # What the coverage promise is about: the library. The command and the test kit
 # are tested too, and counted apart.
 LIBRARY     := .,./embedded/...,./internal/effect/...,./internal/printable/...,./internal/respguard/...,./doctor/...,./healthhttp/...,./statuspage/...
@@ -58,6 +59,10 @@ modules-test: deps ## vet, lint, tidy and test every module of its own; installs
 	echo "== otelredisconn, what it costs"; \
 	(cd otelredisconn && $(GO) test -run TheOverhead -count=1 .) || failed="$$failed otelredisconn(overhead)"; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+.PHONY: sbom
+sbom: ## write sbom.json, what a program that takes the library takes with it (CycloneDX)
+	$(GO) run $(CYCLONEDX) mod -json -output sbom.json
 
 .PHONY: quick
 quick: ## all tests, without the race detector and coverage
