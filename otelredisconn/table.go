@@ -62,7 +62,7 @@ var table = []observed{
 		one(func(s sample) int64 { return s.stats.Commands })},
 	{"redisconn.client.retries", "{retry}", "Attempts beyond the first.", counter,
 		one(func(s sample) int64 { return s.stats.Retries })},
-	{"redisconn.client.failures", "{failure}", "Calls that failed after they were admitted, by class; see docs/errors.md.", counter, func(s sample, to emit) {
+	{"redisconn.client.failures", "{failure}", "Calls that failed after they were admitted, or were refused as overloaded, by class; see docs/errors.md.", counter, func(s sample, to emit) {
 		for _, info := range redisconn.Classes() { // also those at 0: a rate needs to see the first one
 			to(float64(s.stats.FailuresByClass[info.Class]), class.String(string(info.Class)))
 		}

@@ -63,7 +63,7 @@ var metrics = []metric{
 		count(func(s redisconn.Stats) int64 { return s.Commands })},
 	{"redisconn_retries_total", "Attempts beyond the first.", counter, nil,
 		count(func(s redisconn.Stats) int64 { return s.Retries })},
-	{"redisconn_failures_total", "Calls that failed after they were admitted, by class; see docs/errors.md.", counter, []string{"class"},
+	{"redisconn_failures_total", "Calls that failed after they were admitted, or were refused as overloaded, by class; see docs/errors.md.", counter, []string{"class"},
 		func(s sample, to emit) {
 			for _, info := range redisconn.Classes() { // also those at 0: a rate needs to see the first one
 				to(float64(s.stats.FailuresByClass[info.Class]), string(info.Class))
