@@ -19,22 +19,30 @@ func maskEcho(reply []byte, secret Secret) {
 	if at := bytes.IndexByte(reply, ' '); at >= 0 {
 		rest = reply[at:]
 	}
-	mask := byte('*')
-	for range 255 { // of which the password must have none, or the mask and what is beside it could spell it
-		if bytes.IndexByte([]byte(secret.Reveal()), mask) < 0 {
-			break
-		}
-		mask++
-	}
+	password := []byte(secret.Reveal())
+	mask := maskOf(password)
 	for {
-		at := bytes.Index(rest, []byte(secret.Reveal()))
+		at := bytes.Index(rest, password)
 		if at < 0 {
 			return
 		}
 		rest = rest[at:]
-		for i := range len(secret) {
+		for i := range password {
 			rest[i] = mask
 		}
-		rest = rest[len(secret):]
+		rest = rest[len(password):]
 	}
+}
+
+// maskOf is a byte that the password has not: or the mask, and what is beside it,
+// could spell the password.
+func maskOf(password []byte) byte {
+	mask := byte('*')
+	for range 255 {
+		if bytes.IndexByte(password, mask) < 0 {
+			break
+		}
+		mask++
+	}
+	return mask
 }
