@@ -263,6 +263,7 @@ func (n *nodeWatch) count() {
 		n.served = n.lastSuccess
 	}
 	n.node.latency.Store(int64(n.latency))
+	n.node.lane.noFarther(n.latency)
 }
 
 // drop closes the connection.

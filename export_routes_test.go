@@ -19,6 +19,7 @@ func NewLaneChoice(cfg Config) LaneChoice {
 
 func (c LaneChoice) Wanted(inFlight int64) bool              { return c.lane.wanted(inFlight) }
 func (c LaneChoice) Observe(took time.Duration, carried int) { c.lane.observe(took, carried) }
+func (c LaneChoice) NoFarther(roundTrip time.Duration)       { c.lane.noFarther(roundTrip) }
 func (c LaneChoice) Patience() time.Duration                 { return c.lane.policy.patience(c.lane.usual) }
 
 // Stick makes so many more pilots wait for a flight that is overdue.
@@ -29,7 +30,7 @@ func (c LaneChoice) Stick(n int) {
 }
 
 // Board reports whether somebody may join the next flight.
-func (c LaneChoice) Board() bool { return c.lane.board(nil, nil) != nil }
+func (c LaneChoice) Board() bool { return c.lane.board(nil, nil, 1) != nil }
 
 // Refused reports whether a lane whose generation was replaced, and has no pilot
 // any more, refuses a command, for a caller who stays and for one who may leave.
@@ -39,8 +40,11 @@ func (c LaneChoice) Refused(leaving context.Context, cmd redis.Cmder) bool {
 	c.lane.users = &users
 	d := &deadlines{life: background, operation: time.Second}
 	staying, _ := d.bound(background, time.Now())
-	return c.lane.carry(staying, cmd) == errLaneShut && c.lane.carry(leaving, cmd) == errLaneShut
+	return c.lane.carry(staying, cmd, 1) == errLaneShut && c.lane.carry(leaving, cmd, 1) == errLaneShut
 }
+
+// Together is together.
+func Together(inFlight int64) int { return together(inFlight) }
 
 // IsFaithful is isFaithful.
 func IsFaithful(cmd, standIn redis.Cmder) bool { return isFaithful(cmd, standIn) }

@@ -3,6 +3,7 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,13 +32,12 @@ type lane struct {
 	open    *flight       // gathers; nil while nobody does
 	pilots  int           // at work
 	long    int           // of these, pilots whose flight takes so long that others fly meanwhile
-	limit   int           // commands that are best together, at most
 	last    int           // commands of the last flight, as the size to expect
-	flying  int           // commands in the air
 	slender int           // flights in a row that a lane is not needed for
 	usual   time.Duration // how long flights take, as a moving average
 	least   time.Duration // how long the shortest took lately: a round trip
 
+	opened  atomic.Int64 // connections, the failed ones with them
 	overdue atomic.Int32 // flights in the air for so long that nobody is to queue behind them
 	engaged atomic.Bool  // many were in flight lately
 	direct  atomic.Int64 // up to how many calls in flight go direct
@@ -67,25 +67,30 @@ func newLane(c *Client, g *generation, options *redis.Options) *lane {
 	options.PoolSize, options.MinIdleConns, options.MaxIdleConns = mostPilots, 0, mostPilots
 	options.ReadBufferSize, options.WriteBufferSize = laneBuffer, laneBuffer
 	l := &lane{
-		client:    newDriver(options),
 		users:     &g.users,
 		deadlines: c.deadlines,
 		retries:   c.retries.budget,
 		counts:    &c.routes,
 		policy:    newLanePolicy(g.config),
 		least:     nothingSeen,
-		limit:     leastTogether,
 	}
+	dial := options.Dialer
+	options.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		l.opened.Add(1)
+		return dial(ctx, network, addr)
+	}
+	l.client = newDriver(options)
 	l.direct.Store(l.policy.directUpTo(0))
 	return l
 }
 
-// carry makes one attempt at a command in the next flight.
-func (l *lane) carry(ctx context.Context, cmd redis.Cmder) error {
+// carry makes one attempt at a command in the next flight, when so many are in
+// flight to this server, or on their way to it.
+func (l *lane) carry(ctx context.Context, cmd redis.Cmder, inFlight int64) error {
 	if bound, shared := ctx.(*sharedDeadline); shared {
 		// The flight ends no later than the context, so the caller is still there
 		// when it lands, and the command can travel itself.
-		f := l.board(bound, cmd)
+		f := l.board(bound, cmd, inFlight)
 		if f == nil {
 			return errLaneShut
 		}
@@ -95,12 +100,12 @@ func (l *lane) carry(ctx context.Context, cmd redis.Cmder) error {
 	if l.policy.outlives(ctx) {
 		return errLaneShut
 	}
-	return l.carryFor(ctx, cmd)
+	return l.carryFor(ctx, cmd, inFlight)
 }
 
 // carryFor carries a command whose caller may leave before it lands. Nothing may
 // be written to the command from then on, so a copy travels in its place.
-func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
+func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder, inFlight int64) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -108,7 +113,7 @@ func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
 	if !isFaithful(cmd, standIn) {
 		return errLaneShut
 	}
-	f := l.board(nil, standIn)
+	f := l.board(nil, standIn, inFlight)
 	if f == nil {
 		return errLaneShut
 	}
@@ -129,11 +134,11 @@ func (l *lane) carryFor(ctx context.Context, cmd redis.Cmder) error {
 }
 
 // board joins the next flight, or returns nil. A bound that is not nil bounds the flight.
-func (l *lane) board(bound *sharedDeadline, cmd redis.Cmder) *flight {
+func (l *lane) board(bound *sharedDeadline, cmd redis.Cmder, inFlight int64) *flight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.open
-	if f != nil && len(f.cmds) >= l.limit {
+	if f != nil && len(f.cmds) >= together(inFlight) {
 		l.full, l.open = append(l.full, f), nil
 		l.reinforce()
 		f = nil
@@ -225,14 +230,9 @@ func (l *lane) depart() *flight {
 }
 
 // gathered is how many wait for the next flight.
-func (l *lane) gathered() int {
+func (l *lane) gathered() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.queued()
-}
-
-// queued is gathered, for who holds mu.
-func (l *lane) queued() (n int) {
 	for _, f := range l.full {
 		n += len(f.cmds) - f.left
 	}

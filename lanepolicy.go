@@ -29,7 +29,7 @@ const (
 	// leastTogether and mostTogether bound a flight. A smaller one costs more system
 	// calls than the overlap gains; of a larger one the first command waits for
 	// the last.
-	leastTogether, mostTogether = 64, 256
+	leastTogether, mostTogether = 16, 256
 	// slenderFlights is how many flights in a row must have carried no more than
 	// go direct until the lane is left again.
 	slenderFlights = 32
@@ -88,8 +88,8 @@ func (p lanePolicy) directUpTo(roundTrip time.Duration) int64 {
 
 // together is how many of the calls in flight are best in one pipeline: half of
 // them, so that one half is written or read while the server answers the other.
-func together(calls int) int {
-	return min(max(calls/pilotsAtOnce, leastTogether), mostTogether)
+func together(inFlight int64) int {
+	return int(min(max(inFlight/pilotsAtOnce, leastTogether), mostTogether))
 }
 
 // wanted reports whether a call is to take the lane when so many are in flight,
@@ -111,23 +111,40 @@ func (l *lane) wanted(inFlight int64) bool {
 
 // observe learns from a flight that landed.
 func (l *lane) observe(took time.Duration, carried int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.usual += (took - l.usual) / 8
 	if took < l.least {
 		l.least = took
 	} else {
 		l.least += (took - l.least) / 256 // what was true once need not stay so
 	}
-	limit := l.policy.directUpTo(l.least)
-	if limit != l.direct.Load() {
-		l.direct.Store(limit)
-		l.engaged.Store(false) // what was many calls may be few of them now
-	}
-	l.limit = together(carried + l.queued() + l.flying)
-	if l.slender++; int64(carried) > limit {
+	l.reroute()
+	if l.slender++; int64(carried) > l.direct.Load() {
 		l.slender = 0
 	}
 	if l.slender >= slenderFlights && l.engaged.Load() {
 		l.engaged.Store(false)
+	}
+}
+
+// noFarther learns from the latency of a PING that the server is no farther away
+// than that. Flights cannot tell where none is under way: a lane that takes a near
+// server for a far one is not used by few callers, and would never learn better.
+func (l *lane) noFarther(roundTrip time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if roundTrip < l.least {
+		l.least = roundTrip
+		l.reroute()
+	}
+}
+
+// reroute decides anew up to how many calls go direct. Who calls it holds mu.
+func (l *lane) reroute() {
+	if limit := l.policy.directUpTo(l.least); limit != l.direct.Load() {
+		l.direct.Store(limit)
+		l.engaged.Store(false) // what was many calls may be few of them now
 	}
 }
 

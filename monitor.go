@@ -343,4 +343,7 @@ func (m *monitor) note(latency time.Duration) {
 	}
 	m.ring = append(m.ring, latency)
 	m.health.Latency = summarize(m.ring)
+	if g := m.client.generation.Load(); g.target == m.target && g.cluster == nil {
+		g.lane.noFarther(latency)
+	}
 }

@@ -14,8 +14,9 @@ type way func(c *Client, ctx context.Context, cmd redis.Cmder) error
 func (c *Client) sendPlain(ctx context.Context, cmd redis.Cmder) error {
 	// A flight is a user of the generation, so its passengers need not be.
 	g := c.generation.Load()
-	if g.cluster == nil && g.takesLane(cmd, c.gate.inside()-int64(len(g.blocking.places))) {
-		if err := g.lane.carry(ctx, cmd); err != errLaneShut {
+	if g.cluster == nil {
+		inFlight := c.gate.inside() - int64(len(g.blocking.places))
+		if err := g.byLane(ctx, cmd, inFlight); err != errLaneShut {
 			journeyOf(ctx).attempt(RouteLane, g.addr)
 			return err
 		}
@@ -41,10 +42,13 @@ func (c *Client) sendBlocking(ctx context.Context, cmd redis.Cmder) error {
 	return g.blocking.send(ctx, cmd)
 }
 
-// takesLane reports whether a command is to travel with others, when so many are
-// in flight.
-func (d *drivers) takesLane(cmd redis.Cmder, inFlight int64) bool {
-	return d.lane.wanted(inFlight) && mayShare(cmd) && !d.cache.serves(cmd)
+// byLane makes one attempt at a command together with others, when so many are in
+// flight, or returns errLaneShut where it had better go direct.
+func (d *drivers) byLane(ctx context.Context, cmd redis.Cmder, inFlight int64) error {
+	if !d.lane.wanted(inFlight) || !mayShare(cmd) || d.cache.serves(cmd) {
+		return errLaneShut
+	}
+	return d.lane.carry(ctx, cmd, inFlight)
 }
 
 // nodeWay is a way on a cluster, to one of its nodes.
@@ -53,11 +57,9 @@ type nodeWay func(n *clusterNode, ctx context.Context, cmd redis.Cmder) error
 // sendPlain is [Client.sendPlain] to a node.
 func (n *clusterNode) sendPlain(ctx context.Context, cmd redis.Cmder) error {
 	defer n.inFlight.Add(-1)
-	if n.takesLane(cmd, n.inFlight.Add(1)) {
-		if err := n.lane.carry(ctx, cmd); err != errLaneShut {
-			journeyOf(ctx).by(RouteLane)
-			return err
-		}
+	if err := n.byLane(ctx, cmd, n.inFlight.Add(1)); err != errLaneShut {
+		journeyOf(ctx).by(RouteLane)
+		return err
 	}
 	return n.direct.Process(ctx, cmd)
 }
