@@ -49,7 +49,8 @@ func (d *drivers) close() error {
 
 // addTo adds what these routes carry now.
 func (d *drivers) addTo(s *RouteStats) {
-	s.LaneQueued += d.lane.gathered()
+	queued, _ := d.lane.gathered()
+	s.LaneQueued += queued
 	s.BlockingInUse += len(d.blocking.places)
 	s.BlockingMax += cap(d.blocking.places)
 }

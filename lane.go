@@ -229,8 +229,8 @@ func (l *lane) depart() *flight {
 	return f
 }
 
-// gathered is how many wait for the next flight.
-func (l *lane) gathered() (n int) {
+// gathered is how many wait for a flight, and whether one of these is full.
+func (l *lane) gathered() (n int, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.full {
@@ -239,5 +239,5 @@ func (l *lane) gathered() (n int) {
 	if l.open != nil {
 		n += len(l.open.cmds) - l.open.left
 	}
-	return n
+	return n, len(l.full) > 0
 }

@@ -40,15 +40,18 @@ func (p *pilot) work() {
 }
 
 // gatherRounds bounds how often a pilot lets others go first.
-const gatherRounds = 2
+const gatherRounds = 4
 
 // gather lets the callers whose flight has just landed come back with their next
-// commands, as long as they do. It is no pause: when no goroutine is ready to run,
-// yielding returns at once, so a lone caller does not wait for anybody.
+// commands: once where they are many, and for as long as they do where they are few.
+// A flight that is full the server had better have at once.
+//
+// It is no pause: when no goroutine is ready to run, yielding returns at once, so a
+// lone caller does not wait for anybody.
 func (p *pilot) gather() {
 	for seen, round := -1, 0; round < gatherRounds; round++ {
-		n := p.lane.gathered()
-		if n == seen {
+		n, full := p.lane.gathered()
+		if full || n == seen || round > 0 && n >= leastTogether {
 			return
 		}
 		seen = n
