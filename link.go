@@ -83,6 +83,8 @@ type link struct {
 	due         time.Duration // when an answer was first seen to be due, by sinceStart; 0 for none. The set of links guards it
 	suspected   atomic.Bool   // an answer was due when a probe went unanswered, and nothing was read since
 	silenced    atomic.Pointer[silenceError]
+	readBy      socketDeadline
+	writeBy     socketDeadline
 	watched     bool         // pushes may come at any time, so the socket is always to be looked at
 	refusal     lastWords    // an error reply to the handshake; touched only by the reader
 	violation   error        // the guard's verdict, once it has fallen; touched only by the reader
@@ -265,8 +267,24 @@ func (l *link) failed(err error) error {
 	return &linkError{phase: phaseHandshake, err: err}
 }
 
+// SetDeadline sets both deadlines. The driver takes them away before it looks at an
+// idle connection, because one that has passed would hide what is there; one that
+// is still ahead hides nothing, and stays.
+func (l *link) SetDeadline(t time.Time) error {
+	if now := time.Now(); t.IsZero() && l.readBy.isAhead(now) && l.writeBy.isAhead(now) {
+		return nil
+	}
+	l.readBy.set(time.Time{})
+	l.writeBy.set(time.Time{})
+	return l.Conn.SetDeadline(t)
+}
+
 // SetWriteDeadline fails on a connection that was cut; the driver then writes nothing.
 func (l *link) SetWriteDeadline(t time.Time) error {
+	t, has := l.writeBy.set(t)
+	if has {
+		return nil
+	}
 	err := l.Conn.SetWriteDeadline(t)
 	if err == nil {
 		return nil
@@ -287,6 +305,10 @@ func (l *link) unwritten(n int, err error) *linkError {
 // SetReadDeadline fails on a connection that was cut; the driver then reads no
 // reply to what it wrote.
 func (l *link) SetReadDeadline(t time.Time) error {
+	t, has := l.readBy.set(t)
+	if has {
+		return nil
+	}
 	if err := l.Conn.SetReadDeadline(t); err != nil {
 		return l.failed(err)
 	}
