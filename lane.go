@@ -32,7 +32,7 @@ type lane struct {
 	open    *flight       // gathers; nil while nobody does
 	pilots  int           // at work
 	long    int           // of these, pilots whose flight takes so long that others fly meanwhile
-	last    int           // commands of the last flight, as the size to expect
+	spare   []redis.Cmder // of a flight that landed, for one to come
 	slender int           // flights in a row that a lane is not needed for
 	usual   time.Duration // how long flights take, as a moving average
 	least   time.Duration // how long the shortest took lately: a round trip
@@ -147,8 +147,8 @@ func (l *lane) board(bound *sharedDeadline, cmd redis.Cmder, inFlight int64) *fl
 		if !l.callPilot() {
 			return nil
 		}
-		f = &flight{cmds: make([]redis.Cmder, 0, max(fewPassengers, l.last)), landed: make(chan struct{})}
-		l.open = f
+		f = &flight{cmds: l.spare, landed: make(chan struct{})}
+		l.open, l.spare = f, nil
 	}
 	if f.bound == nil {
 		f.bound = bound // the first ends first
@@ -156,8 +156,6 @@ func (l *lane) board(bound *sharedDeadline, cmd redis.Cmder, inFlight int64) *fl
 	f.cmds = append(f.cmds, cmd)
 	return f
 }
-
-const fewPassengers = 8
 
 // callPilot sees to it that somebody will fly what gathers, and reports whether
 // that is so. Pilots whose flight takes long need not be waited for while there
@@ -225,7 +223,6 @@ func (l *lane) depart() *flight {
 	if f.left > 0 {
 		f.cmds = slices.DeleteFunc(f.cmds, func(cmd redis.Cmder) bool { return cmd == nil })
 	}
-	l.last = len(f.cmds)
 	return f
 }
 

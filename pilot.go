@@ -73,13 +73,14 @@ func (p *pilot) fly(f *flight) {
 	if err != nil {
 		l.assess(f, err)
 	}
-	p.land()
+	carried := len(f.cmds)
+	p.land(f)
 	// What opens its connection tells nothing of the way, and what failed little.
 	if isAnswer(err) && l.opened.Load() == opened {
-		l.observe(time.Since(now), len(f.cmds))
+		l.observe(time.Since(now), carried)
 	}
 	l.counts.batches.Add(1)
-	l.counts.lane.Add(int64(len(f.cmds)))
+	l.counts.lane.Add(int64(carried))
 	close(f.landed)
 }
 
@@ -91,7 +92,7 @@ func (p *pilot) takeOff() {
 	p.watch.Reset(l.policy.overlap(l.usual, l.least))
 }
 
-func (p *pilot) land() {
+func (p *pilot) land(f *flight) {
 	l := p.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,6 +104,8 @@ func (p *pilot) land() {
 		l.overdue.Add(-1)
 	}
 	p.stage = onGround
+	clear(f.cmds)
+	l.spare, f.cmds = f.cmds[:0], nil
 }
 
 // nextStage notes that the flight in the air takes long, and then that it is stuck.
