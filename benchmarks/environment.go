@@ -14,7 +14,10 @@ import (
 	"github.com/redisconn/redisconn/benchmarks/internal/result"
 )
 
-const factLoad = "load before"
+const (
+	factLoad = "load before"
+	factHeap = "heap held"
+)
 
 // describe collects what a reader must know to judge the figures, and to get them again.
 func describe(args []string, s settings, redis string, ioredis *contestant.IORedis) result.Environment {
@@ -27,6 +30,9 @@ func describe(args []string, s settings, redis string, ioredis *contestant.IORed
 	env.Add("cores", fmt.Sprint(runtime.NumCPU()))
 	env.Add("kernel", firstLine(exec.Command("uname", "-sr")))
 	env.Add(factLoad, loadAverage())
+	if s.heap > 0 {
+		env.Add(factHeap, fmt.Sprintf("%d MiB", s.heap))
+	}
 	env.Add("Go", runtime.Version()+" "+runtime.GOOS+"/"+runtime.GOARCH)
 	env.Add("Redis", redis)
 	env.Add("redisconn", firstLine(exec.Command("git", "describe", "--always", "--dirty")))

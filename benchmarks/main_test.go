@@ -174,6 +174,8 @@ func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
 		{"-callers", "many"},
 		{"-links", "-1ms"},
 		{"-links", "far"},
+		{"-heap", "-1"},
+		{"-heap", "4097"},
 		{"-targets", "p98"},
 		{"-quick", "-gate"},
 		{"-repeats", "-1"},

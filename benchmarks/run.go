@@ -92,6 +92,7 @@ func (b *benchmark) measure(ctx context.Context, v *venue) (err error) {
 	if warning := busy(b.env); warning != "" {
 		b.progress.say(warning)
 	}
+	defer holdHeap(b.heap)()
 	t := &tournament.Tournament{
 		Contestants: contestants, Warmup: b.profile.warmup, Slice: b.profile.slice,
 		Addr: v.addr, Fill: v.fill, Progress: b.progress.step,

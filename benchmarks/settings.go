@@ -29,6 +29,7 @@ type settings struct {
 	render string // CSV to make the page of, or empty
 	node   string // folder with load.mjs
 
+	heap       int    // MiB to keep alive
 	cpuProfile string // file, or empty
 }
 
@@ -66,6 +67,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	warmup := flags.Duration("warmup", 0, "how long a client is warmed up, instead of the profile's")
 	flags.StringVar(&s.out, "out", "out", "write the page, the CSV and the plots into this folder; empty for none")
 	flags.StringVar(&s.render, "render", "", "measure nothing; make the page of this CSV")
+	flags.IntVar(&s.heap, "heap", 0, "MiB to keep alive beside the clients, as a service's data is: it sets the garbage collector's pace")
 	flags.StringVar(&s.cpuProfile, "cpuprofile", "", "write a CPU profile of this process into this file; with one contestant it is its own")
 	flags.StringVar(&s.node, "ioredis", "ioredis", "the folder with the Node program")
 	if err := flags.Parse(args); err != nil {
@@ -84,6 +86,9 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	}
 	if *repeats < 0 || *slice < 0 || *warmup < 0 {
 		return settings{}, errors.New("-repeats, -slice and -warmup take what is above 0")
+	}
+	if s.heap < 0 || s.heap > mostHeap {
+		return settings{}, fmt.Errorf("-heap takes MiB from 0 to %d, not %d", mostHeap, s.heap)
 	}
 	if *repeats > 0 {
 		s.profile.repeats = *repeats
