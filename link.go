@@ -83,15 +83,15 @@ type link struct {
 	due         time.Duration // when an answer was first seen to be due, by sinceStart; 0 for none. The set of links guards it
 	suspected   atomic.Bool   // an answer was due when a probe went unanswered, and nothing was read since
 	silenced    atomic.Pointer[silenceError]
-	readBy      socketDeadline
-	writeBy     socketDeadline
-	watched     bool         // pushes may come at any time, so the socket is always to be looked at
-	refusal     lastWords    // an error reply to the handshake; touched only by the reader
-	violation   error        // the guard's verdict, once it has fallen; touched only by the reader
-	release     func()       // ends the ties to its generation
-	shut        func() error // closes Conn
-	secret      Secret       // that the handshake sends, and that nobody is to send back
-	hungUp      func() bool  // under TLS, where it can be known: whether the peer has closed
+	readBy      socketDeadline // until when the socket waits for something to read
+	writeBy     socketDeadline // and until when for what is written to be taken
+	watched     bool           // pushes may come at any time, so the socket is always to be looked at
+	refusal     lastWords      // an error reply to the handshake; touched only by the reader
+	violation   error          // the guard's verdict, once it has fallen; touched only by the reader
+	release     func()         // ends the ties to its generation
+	shut        func() error   // closes Conn
+	secret      Secret         // that the handshake sends, and that nobody is to send back
+	hungUp      func() bool    // under TLS, where it can be known: whether the peer has closed
 }
 
 // plainLink lets the driver peek at the socket of an idle connection, which
