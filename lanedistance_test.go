@@ -1,6 +1,7 @@
 package redisconn_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"sync"
@@ -64,6 +65,45 @@ func TestTheFirstCallsToAServerFarAwayGoDirect(t *testing.T) {
 	pingTogether(t, client, 8, 1)
 	if routes := client.Stats().Routes; routes.Lane != 0 {
 		t.Errorf("%d commands took the lane", routes.Lane)
+	}
+}
+
+// pausing is a connection that holds up the reply to one PING.
+type pausing struct {
+	net.Conn
+	pings, which int
+	pause        time.Duration
+}
+
+func (p *pausing) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("ping")) {
+		p.pings++
+	}
+	return p.Conn.Write(b)
+}
+
+func (p *pausing) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	if p.pings == p.which {
+		p.which = 0
+		<-time.After(p.pause)
+	}
+	return n, err
+}
+
+// On one processor some clients met a pause just then, took a server on the same
+// machine for one that is far away, and kept few callers off the lane until health had
+// sampled once more.
+func TestOnePauseWhileConnectingDoesNotMakeAServerFarAway(t *testing.T) {
+	server := redisconntest.NewServer(t)
+	const pause = 200 * time.Millisecond
+	var dialer net.Dialer
+	client := openClient(t, configFor(server.Addr()), redisconn.WithDialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dialer.DialContext(ctx, network, addr)
+		return &pausing{Conn: conn, which: 2, pause: pause}, err // the first is that of the handshake
+	}))
+	if got := client.LastHealth().Latency.Last; got >= pause {
+		t.Errorf("the server seems to be %s away, which was a pause", got)
 	}
 }
 
