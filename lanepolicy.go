@@ -109,10 +109,8 @@ func (l *lane) wanted(inFlight int64) bool {
 	return inFlight > 1 && l.engaged.Load()
 }
 
-// observe learns from a flight that landed.
+// observe learns from a flight that landed. Who calls it holds mu.
 func (l *lane) observe(took time.Duration, carried int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.usual += (took - l.usual) / 8
 	if took < l.least {
 		l.least = took

@@ -280,6 +280,7 @@ func (l *link) SetDeadline(t time.Time) error {
 }
 
 // SetWriteDeadline fails on a connection that was cut; the driver then writes nothing.
+// Where the deadline is set already, the write itself fails.
 func (l *link) SetWriteDeadline(t time.Time) error {
 	t, has := l.writeBy.set(t)
 	if has {
@@ -303,7 +304,7 @@ func (l *link) unwritten(n int, err error) *linkError {
 }
 
 // SetReadDeadline fails on a connection that was cut; the driver then reads no
-// reply to what it wrote.
+// reply to what it wrote. Where the deadline is set already, the read itself fails.
 func (l *link) SetReadDeadline(t time.Time) error {
 	t, has := l.readBy.set(t)
 	if has {

@@ -332,7 +332,7 @@ func (m *monitor) soFar(n int) string {
 	return strconv.Itoa(n) + " of " + strconv.Itoa(m.policy.RecoverAfter) + " probes so far"
 }
 
-// note keeps a latency.
+// note keeps a latency, and tells the lane to the one server of it.
 func (m *monitor) note(latency time.Duration) {
 	m.hits++
 	m.fatal = false

@@ -73,14 +73,10 @@ func (p *pilot) fly(f *flight) {
 	if err != nil {
 		l.assess(f, err)
 	}
-	carried := len(f.cmds)
-	p.land(f)
-	// What opens its connection tells nothing of the way, and what failed little.
-	if isAnswer(err) && l.opened.Load() == opened {
-		l.observe(time.Since(now), carried)
-	}
 	l.counts.batches.Add(1)
-	l.counts.lane.Add(int64(carried))
+	l.counts.lane.Add(int64(len(f.cmds)))
+	// What opens its connection tells nothing of the way, and what failed little.
+	p.land(f, time.Since(now), isAnswer(err) && l.opened.Load() == opened)
 	close(f.landed)
 }
 
@@ -92,7 +88,8 @@ func (p *pilot) takeOff() {
 	p.watch.Reset(l.policy.overlap(l.usual, l.least))
 }
 
-func (p *pilot) land(f *flight) {
+// land ends a flight; of one that tells of the way the lane learns.
+func (p *pilot) land(f *flight, took time.Duration, telling bool) {
 	l := p.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,6 +101,9 @@ func (p *pilot) land(f *flight) {
 		l.overdue.Add(-1)
 	}
 	p.stage = onGround
+	if telling {
+		l.observe(took, len(f.cmds))
+	}
 	clear(f.cmds)
 	l.spare, f.cmds = f.cmds[:0], nil
 }
